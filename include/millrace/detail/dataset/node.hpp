@@ -1,0 +1,101 @@
+// A dataset, untyped: what it is made of and how one partition of it is computed.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "millrace/detail/dataset/cursor.hpp"
+#include "millrace/detail/dataset/kernel.hpp"
+#include "millrace/detail/dataset/row_type.hpp"
+#include "millrace/storage_level.hpp"
+
+namespace millrace::detail {
+
+class node;
+class shuffle;
+class task_context;
+struct partitioner;
+
+using node_ptr = std::shared_ptr<const node>;
+using shuffle_ptr = std::shared_ptr<const shuffle>;
+using partitioner_ptr = std::shared_ptr<const partitioner>;
+
+/// What datasets share: numbering and defaults. The engine's context is one.
+class dataset_context {
+ public:
+  virtual ~dataset_context();
+  /// Numbers datasets and shuffles, from 0.
+  std::int64_t next_id() { return next_id_.fetch_add(1, std::memory_order_relaxed); }
+  virtual int default_parallelism() const = 0;
+  /// True where the program set `default.parallelism` itself: then it, not the parents' number of
+  /// partitions, is what a shuffle gets.
+  virtual bool parallelism_is_set() const = 0;
+  /// Throws usage_error once the context was stopped.
+  virtual void check_running() const = 0;
+  /// What a job computed of the shuffle may be dropped: its dataset is gone.
+  virtual void forget_shuffle(std::int64_t shuffle) noexcept = 0;
+  /// The same for kept partitions.
+  virtual void forget_blocks(std::int64_t node) noexcept = 0;
+
+ private:
+  std::atomic<std::int64_t> next_id_{0};
+};
+using context_ptr = std::shared_ptr<dataset_context>;
+
+/// Five facts make a dataset: its row type, its partitions, its parents (narrow ones and shuffles),
+/// how a partition is computed, and how its keys are partitioned (or that they are not).
+/// Immutable after construction but for its storage level and name; shared by handles and children.
+class node {
+ public:
+  struct facts {
+    context_ptr context;
+    const row_type* rows;
+    std::string_view operation;  // a literal: "map", "reduce_by_key"
+    int partitions = 0;
+    std::vector<node_ptr> parents;  // read partition by partition, in the same task
+    std::vector<shuffle_ptr> shuffles;
+    partitioner_ptr by_key;  // null: not partitioned by key
+  };
+  explicit node(facts f);
+  node(const node&) = delete;
+  node& operator=(const node&) = delete;
+  virtual ~node();
+
+  std::int64_t id() const { return id_; }
+  const row_type& rows() const { return *facts_.rows; }
+  std::string_view operation() const { return facts_.operation; }
+  int partitions() const { return facts_.partitions; }
+  std::span<const node_ptr> parents() const { return facts_.parents; }
+  std::span<const shuffle_ptr> shuffles() const { return facts_.shuffles; }
+  const partitioner_ptr& by_key() const { return facts_.by_key; }
+  const context_ptr& context() const { return facts_.context; }
+
+  /// Computes a partition: called in a task, by `task_context::open` alone (which looks for a kept
+  /// copy first).
+  virtual std::unique_ptr<cursor> open(int partition, task_context& task) const = 0;
+  /// The same as raw text, where the rows are lines of blocks; else null.
+  virtual std::unique_ptr<block_cursor> open_blocks(int partition, task_context& task) const;
+
+  // ---- what the program may set later
+  storage_level kept() const { return kept_.load(std::memory_order_acquire); }
+  void keep(storage_level level) const;
+  std::string name() const;
+  void name(std::string text) const;
+
+ private:
+  facts facts_;
+  std::int64_t id_;
+  mutable std::atomic<storage_level> kept_{storage_level::none};
+  mutable std::shared_ptr<const std::string> name_;
+};
+
+/// A narrow operation with one parent: `k` runs on each chunk.
+node_ptr narrow(const node_ptr& parent, const row_type& rows, std::string_view operation, kernel k,
+                bool keeps_partitioner = false);
+
+}  // namespace millrace::detail

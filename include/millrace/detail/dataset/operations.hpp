@@ -1,0 +1,107 @@
+// The untyped operations that datasets are built from. Each lives in src/dataset/operations/.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "millrace/detail/dataset/aggregator.hpp"
+#include "millrace/detail/dataset/node.hpp"
+#include "millrace/detail/dataset/row_buffer.hpp"
+
+namespace millrace::detail {
+
+// ---- sources
+
+/// One partition a buffer.
+node_ptr from_rows(context_ptr context, const row_type& rows, std::vector<row_buffer_ptr> slices);
+/// begin, begin + step, … before end, as std::int64_t, in `slices` parts of nearly equal size.
+node_ptr from_range(context_ptr context, std::int64_t begin, std::int64_t end, std::int64_t step,
+                    int slices);
+/// Lines of files (std::string_view), split into at least `min_partitions` where they are large.
+node_ptr from_text_file(context_ptr context, const std::string& path, int min_partitions);
+/// Lines of blocks in memory, one partition a block. A block's text has 64 readable bytes after it,
+/// whole lines, and is held by `keep`.
+struct text_block {
+  std::shared_ptr<const void> keep;
+  std::string_view text;
+};
+node_ptr from_text_blocks(context_ptr context, std::vector<text_block> blocks);
+
+// ---- narrow
+
+/// flat_map(mr::split(delimiter)) and flat_map(mr::words()) on rows of text: block-wise where the
+/// parent is read in blocks.
+node_ptr split_text(const node_ptr& parent, char delimiter);
+node_ptr split_words(const node_ptr& parent);
+/// Partitions of all, one after another.
+node_ptr union_of(context_ptr context, const row_type& rows, std::vector<node_ptr> parents);
+
+/// Steps a parent and holds what one step gave: how an operation pulls. Rows (and, while `hold` is
+/// set, all earlier ones) stay where they are until the input is destroyed or pulled again.
+class partition_input {
+ public:
+  partition_input(std::unique_ptr<cursor> from, const row_type& rows, bool hold);
+  /// The next rows; false: no more.
+  bool pull();
+  const void* rows() const { return current_.data(); }
+  std::size_t count() const { return current_.size(); }
+
+ private:
+  std::unique_ptr<cursor> from_;
+  row_buffer current_;
+  std::vector<row_buffer> held_;
+  bool hold_;
+  bool done_ = false;
+};
+/// Runs once a partition. `step.to` takes the result.
+using partition_loop = void (*)(step_state& step, int partition, partition_input& in);
+node_ptr map_partitions(const node_ptr& parent, const row_type& rows, std::string_view operation,
+                        function_state function, partition_loop run, bool hold_rows,
+                        bool keeps_partitioner);
+
+// ---- by key
+
+/// How many partitions a shuffle of these parents gets when the user does not say: Spark's rule.
+int default_partitions(const std::vector<node_ptr>& parents);
+/// The partitioner that the user did not name: that of the parent with most partitions if it has one
+/// and it is large enough, else by hash into `default_partitions`.
+partitioner_ptr default_partitioner(const std::vector<node_ptr>& parents, const row_type& key);
+partitioner_ptr hash_partitioner_for(const row_type& key, int partitions);
+/// `partition(function, key)` is the user's own.
+partitioner_ptr user_partitioner_for(const row_type& key, int partitions, function_state function,
+                                     int (*partition)(const void* function, const void* key),
+                                     bool (*same)(const void* a, const void* b), const void* kind);
+/// Keys up to and including bounds[i] go to partition i; the rest to the last. Descending: reversed.
+partitioner_ptr range_partitioner_for(const row_type& key, row_buffer_ptr bounds, bool ascending);
+
+/// Rows that are pairs (key, combined), or keys alone.
+node_ptr aggregate_by_key(const node_ptr& parent, const row_type& rows, std::string_view operation,
+                          aggregator a, partitioner_ptr by);
+
+/// The values of a run of keys, side by side: values[s] are those of side s, those of key g from
+/// starts[s][g] up to starts[s][g + 1].
+struct groups {
+  const void* keys;
+  std::uint32_t count;
+  const char* const* values;
+  const std::uint32_t* const* starts;
+};
+using group_loop = flow (*)(step_state& step, const groups& in);
+/// Rows of each parent are pairs with the same key type; `run` is given all keys of all sides.
+node_ptr group_by_key(std::vector<node_ptr> parents, const row_type& rows, std::string_view operation,
+                      function_state function, group_loop run, partitioner_ptr by);
+
+// ---- shuffles of whole rows
+
+/// Exactly `partitions` of nearly equal size, dealt out row by row.
+node_ptr repartition(const node_ptr& parent, int partitions);
+/// Pairs, each to the partition of its key, in the order of the parent.
+node_ptr partition_by(const node_ptr& parent, partitioner_ptr by);
+/// Pairs to the partition of their key and sorted by it there; equal keys keep their order.
+node_ptr sort_partitions(const node_ptr& parent, std::string_view operation, partitioner_ptr by,
+                         bool ascending);
+
+}  // namespace millrace::detail

@@ -1,0 +1,71 @@
+// What a task gives to the datasets that it computes.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <string_view>
+
+#include "millrace/detail/dataset/cursor.hpp"
+#include "millrace/detail/dataset/node.hpp"
+#include "millrace/error.hpp"
+
+namespace millrace::detail {
+
+struct map_output;
+using map_output_ptr = std::shared_ptr<const map_output>;
+
+/// Thrown where a map output is not to be had: the engine computes it again, then this task.
+class fetch_failure : public error {
+ public:
+  fetch_failure(std::int64_t shuffle, int map)
+      : error("a map output was lost with its executor"), shuffle_(shuffle), map_(map) {}
+  std::int64_t shuffle() const { return shuffle_; }
+  int map() const { return map_; }
+
+ private:
+  std::int64_t shuffle_;
+  int map_;
+};
+
+/// One attempt at one task. Single-threaded; `cancel` alone may be set by another thread.
+class task_context {
+ public:
+  virtual ~task_context();
+
+  /// A partition of a dataset: from its kept copy where there is one, else computed (and kept, if it
+  /// is to be). A kept dataset that is read partly (take) is not kept by that.
+  std::unique_ptr<cursor> open(const node& dataset, int partition);
+  /// As blocks of text; null where the dataset has none or is kept as rows.
+  std::unique_ptr<block_cursor> open_blocks(const node& dataset, int partition);
+  /// What map partition `map` wrote for the shuffle. Throws fetch_failure.
+  virtual map_output_ptr fetch(const shuffle& from, int map) = 0;
+
+  int partition() const { return partition_; }
+  int attempt() const { return attempt_; }
+  bool cancelled() const { return cancel_->load(std::memory_order_relaxed); }
+
+  /// Where the exception that is passing came from; the first to say so is right.
+  void failed_in(std::string_view operation, std::int64_t row) {
+    if (!operation_.empty()) return;
+    operation_ = operation;
+    row_ = row;
+  }
+  std::string_view failed_operation() const { return operation_; }
+  std::int64_t failed_row() const { return row_; }
+
+ protected:
+  task_context(int partition, int attempt, const std::atomic<bool>& cancel)
+      : partition_(partition), attempt_(attempt), cancel_(&cancel) {}
+  virtual std::unique_ptr<cursor> open_kept(const node& dataset, int partition) = 0;
+
+ private:
+  int partition_;
+  int attempt_;
+  const std::atomic<bool>* cancel_;
+  std::string_view operation_;
+  std::int64_t row_ = -1;
+};
+
+}  // namespace millrace::detail

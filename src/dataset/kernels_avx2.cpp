@@ -1,0 +1,2 @@
+#define MILLRACE_KERNELS_NAME avx2
+#include "dataset/kernels.inc"

@@ -1,0 +1,2 @@
+#define MILLRACE_KERNELS_NAME portable
+#include "dataset/kernels.inc"

@@ -1,0 +1,56 @@
+#include "millrace/detail/dataset/node.hpp"
+
+#include <utility>
+
+#include "millrace/detail/dataset/task_context.hpp"
+#include "millrace/error.hpp"
+
+namespace millrace::detail {
+
+dataset_context::~dataset_context() = default;
+task_context::~task_context() = default;
+
+function_state hold_function(void* bytes, void (*destroy)(const void*)) {
+  return {static_cast<const void*>(bytes), destroy};
+}
+
+node::node(facts f) : facts_(std::move(f)), id_(facts_.context->next_id()) {
+  facts_.context->check_running();
+}
+
+node::~node() {
+  if (kept() != storage_level::none) facts_.context->forget_blocks(id_);
+}
+
+std::unique_ptr<block_cursor> node::open_blocks(int, task_context&) const { return nullptr; }
+
+void node::keep(storage_level level) const {
+  storage_level before = storage_level::none;
+  if (level == storage_level::none) {
+    if (kept_.exchange(level, std::memory_order_acq_rel) != level) facts_.context->forget_blocks(id_);
+    return;
+  }
+  if (!kept_.compare_exchange_strong(before, level, std::memory_order_acq_rel) && before != level)
+    throw usage_error("persist: the storage level of a dataset cannot be changed, unpersist it first: " +
+                      std::string(operation()));
+}
+
+std::string node::name() const {
+  const auto name = std::atomic_load(&name_);
+  return name != nullptr ? *name : std::string();
+}
+
+void node::name(std::string text) const {
+  std::atomic_store(&name_, std::make_shared<const std::string>(std::move(text)));
+}
+
+std::unique_ptr<cursor> task_context::open(const node& dataset, int partition) {
+  return dataset.kept() == storage_level::none ? dataset.open(partition, *this)
+                                               : open_kept(dataset, partition);
+}
+
+std::unique_ptr<block_cursor> task_context::open_blocks(const node& dataset, int partition) {
+  return dataset.kept() == storage_level::none ? dataset.open_blocks(partition, *this) : nullptr;
+}
+
+}  // namespace millrace::detail

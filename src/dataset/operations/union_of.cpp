@@ -1,0 +1,85 @@
+// union: the partitions of all, one after another.
+#include <utility>
+
+#include "millrace/detail/dataset/operations.hpp"
+#include "millrace/detail/dataset/partitioner.hpp"
+#include "millrace/detail/dataset/task_context.hpp"
+
+namespace millrace::detail {
+
+namespace {
+class union_node final : public node {
+ public:
+  union_node(context_ptr context, const row_type& rows, std::vector<node_ptr> from, int partitions)
+      : node({std::move(context), &rows, "union_with", partitions, std::move(from), {}, nullptr}) {}
+
+  std::unique_ptr<cursor> open(int partition, task_context& task) const override {
+    const node& parent = find(partition);
+    return task.open(parent, partition);
+  }
+  std::unique_ptr<block_cursor> open_blocks(int partition, task_context& task) const override {
+    const node& parent = find(partition);
+    return task.open_blocks(parent, partition);
+  }
+
+ private:
+  const node& find(int& partition) const {
+    std::size_t i = 0;
+    while (partition >= parents()[i]->partitions()) partition -= parents()[i++]->partitions();
+    return *parents()[i];
+  }
+};
+
+/// Parents with one partitioner: partition i of all of them together, so that the partitioner holds.
+class aligned_union_cursor final : public cursor {
+ public:
+  explicit aligned_union_cursor(std::vector<std::unique_ptr<cursor>> parts) : parts_(std::move(parts)) {}
+  flow step(const sink& to) override {
+    stopped_ = false;
+    to_ = &to;
+    const flow answer = parts_[at_]->step({this, [](void* self, const chunk& rows) {
+                                             auto& me = *static_cast<aligned_union_cursor*>(self);
+                                             const flow f = (*me.to_)(rows);
+                                             me.stopped_ = me.stopped_ || f == flow::enough;
+                                             return f;
+                                           }});
+    if (answer == flow::more) return answer;
+    if (stopped_) return flow::enough;
+    return ++at_ == parts_.size() ? flow::enough : flow::more;
+  }
+
+ private:
+  std::vector<std::unique_ptr<cursor>> parts_;
+  std::size_t at_ = 0;
+  const sink* to_ = nullptr;
+  bool stopped_ = false;
+};
+
+class aligned_union_node final : public node {
+ public:
+  explicit aligned_union_node(facts f) : node(std::move(f)) {}
+  std::unique_ptr<cursor> open(int partition, task_context& task) const override {
+    std::vector<std::unique_ptr<cursor>> parts;
+    for (const auto& p : parents()) parts.push_back(task.open(*p, partition));
+    return std::make_unique<aligned_union_cursor>(std::move(parts));
+  }
+};
+}  // namespace
+
+node_ptr union_of(context_ptr context, const row_type& rows, std::vector<node_ptr> parents) {
+  int partitions = 0;
+  bool aligned = !parents.empty() && parents[0]->by_key() != nullptr;
+  for (const auto& p : parents) {
+    partitions += p->partitions();
+    aligned = aligned && p->by_key() != nullptr && p->by_key()->same_as(*parents[0]->by_key());
+  }
+  if (aligned && parents.size() > 1) {
+    auto by = parents[0]->by_key();
+    const int n = parents[0]->partitions();
+    return std::make_shared<aligned_union_node>(
+        node::facts{std::move(context), &rows, "union_with", n, std::move(parents), {}, std::move(by)});
+  }
+  return std::make_shared<union_node>(std::move(context), rows, std::move(parents), partitions);
+}
+
+}  // namespace millrace::detail

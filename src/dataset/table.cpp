@@ -1,0 +1,171 @@
+#include "dataset/table.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <random>
+
+#include "millrace/error.hpp"
+
+namespace millrace::detail {
+
+namespace {
+constexpr std::uint32_t smallest_index = 256;
+}
+
+aggregation_table::aggregation_table(entry_layout layout) : layout_(std::move(layout)) {
+  core_.stride = layout_.stride();
+  core_.value_at = layout_.value_at();
+  core_.texts = &texts_;
+}
+
+aggregation_table::~aggregation_table() {
+  if (core_.entries != nullptr) layout_.destroy(core_.entries, core_.used, made_);
+}
+
+void aggregation_table::grow_entries(std::size_t at_least) {
+  const std::size_t capacity = std::max(at_least, entry_capacity_ * 2);
+  aligned_memory bigger = allocate_aligned(capacity * core_.stride);
+  if (core_.used != 0) layout_.relocate(static_cast<char*>(bigger.get()), core_.entries, core_.used);
+  entries_ = std::move(bigger);
+  core_.entries = static_cast<char*>(entries_.get());
+  entry_capacity_ = capacity;
+}
+
+std::uint32_t aggregation_table::position_of(const char* entry) const {
+  return layout_.form() == key_form::general ? layout_.hash(entry)
+                                             : kernels().position(&core_, entry);
+}
+
+void aggregation_table::rebuild_index(std::uint32_t capacity) {
+  index_ = std::make_unique<std::uint32_t[]>(capacity);
+  core_.index = index_.get();
+  core_.mask = capacity - 1;
+  for (std::uint32_t e = 0; e < core_.used; ++e) {
+    std::uint32_t i =
+        position_of(core_.entries + std::size_t{e} * core_.stride) & core_.mask;
+    while (core_.index[i] != 0) i = (i + 1) & core_.mask;
+    core_.index[i] = e + 1;
+  }
+}
+
+void aggregation_table::reserve(std::uint32_t more) {
+  const std::uint64_t wanted = std::uint64_t{core_.used} + more;
+  if (wanted > std::numeric_limits<std::uint32_t>::max() / 2)
+    throw error("too many different keys for one partition, use more partitions: " +
+                std::to_string(wanted));
+  if (wanted > entry_capacity_) grow_entries(wanted);
+  std::uint64_t capacity = index_ == nullptr ? smallest_index : std::uint64_t{core_.mask} + 1;
+  while (capacity < wanted * 2) capacity *= 2;
+  if (index_ == nullptr || capacity != std::uint64_t{core_.mask} + 1)
+    rebuild_index(static_cast<std::uint32_t>(capacity));
+}
+
+void aggregation_table::relieve() {
+  if (core_.crowded == 0) return;
+  core_.crowded = 0;
+  // Keys that share a hash by bad luck or by design: from now on slots follow a secret hash. What is
+  // visible (order, partitions) does not depend on slots.
+  std::random_device entropy;
+  core_.seed = (std::uint64_t{entropy()} << 32 | entropy()) | 1;
+  rebuild_index(core_.mask + 1);
+}
+
+void aggregation_table::find(const key_source& key, const char* rows, std::uint32_t stride,
+                             std::uint32_t n, void** slots) {
+  reserve(n);
+  if (layout_.form() == key_form::general) {
+    find_general(rows + key.at, stride, n, false, nullptr, 0, slots);
+  } else {
+    kernels().find(&core_, &key, rows, stride, n, slots);
+    relieve();
+  }
+  if (layout_.value() == nullptr) made_ = core_.used;
+}
+
+void aggregation_table::merge(const char* entries, std::uint32_t n, void** slots) {
+  reserve(n);
+  if (layout_.form() == key_form::general) {
+    find_general(entries + layout_.key_at(), core_.stride, n, false,
+                 reinterpret_cast<const std::uint32_t*>(entries), core_.stride, slots);
+  } else {
+    kernels().merge(&core_, entries, n, slots);
+    relieve();
+  }
+  if (layout_.value() == nullptr) made_ = core_.used;
+}
+
+void aggregation_table::sum(known_sum kind, const key_source& key, const char* rows,
+                            std::uint32_t stride, std::uint32_t value_in_row, std::uint32_t n) {
+  reserve(n);
+  const auto& k = kernels();
+  const auto run = kind == known_sum::int32   ? k.sum_int32
+                   : kind == known_sum::int64 ? k.sum_int64
+                                              : k.sum_double;
+  run(&core_, &key, rows, stride, value_in_row, n);
+  relieve();
+  made_ = core_.used;
+}
+
+void aggregation_table::append(const key_source& key, const char* rows, std::uint32_t stride,
+                               std::uint32_t n, void** slots) {
+  const std::size_t wanted = std::size_t{core_.used} + n;
+  if (wanted > std::numeric_limits<std::uint32_t>::max() / 2)
+    throw error("too many rows for one partition of a shuffle, use more partitions: " +
+                std::to_string(wanted));
+  if (wanted > entry_capacity_) grow_entries(wanted);
+  if (layout_.form() == key_form::general)
+    find_general(rows + key.at, stride, n, true, nullptr, 0, slots);
+  else
+    kernels().append(&core_, &key, rows, stride, n, slots);
+  if (layout_.value() == nullptr) made_ = core_.used;
+}
+
+void aggregation_table::find_general(const char* keys, std::uint32_t stride, std::uint32_t n,
+                                     bool append, const std::uint32_t* hashes,
+                                     std::uint32_t hash_stride, void** slots) {
+  const row_type& type = *layout_.key();
+  for (std::uint32_t r = 0; r < n; ++r) {
+    const char* key = keys + std::size_t{r} * stride;
+    const std::uint32_t hash =
+        hashes != nullptr ? *reinterpret_cast<const std::uint32_t*>(
+                                reinterpret_cast<const char*>(hashes) + std::size_t{r} * hash_stride)
+                          : static_cast<std::uint32_t>(hash_row(type, key) >> 16);
+    char* found = nullptr;
+    std::uint32_t i = 0;
+    if (!append) {
+      for (i = hash & core_.mask; core_.index[i] != 0; i = (i + 1) & core_.mask) {
+        char* e = core_.entries + std::size_t{core_.index[i] - 1} * core_.stride;
+        if (layout_.hash(e) == hash && equal_rows(type, e + layout_.key_at(), key)) {
+          found = e;
+          break;
+        }
+      }
+    }
+    if (found != nullptr) {
+      slots[r] = found + core_.value_at;
+      continue;
+    }
+    char* e = core_.entries + std::size_t{core_.used} * core_.stride;
+    std::memcpy(e, &hash, sizeof hash);
+    copy_rows(type, e + layout_.key_at(), key, 1);
+    own_row(type, e + layout_.key_at(), texts_);
+    ++core_.used;
+    if (!append) core_.index[i] = core_.used;
+    slots[r] = e + core_.value_at + fresh_slot;
+  }
+}
+
+void aggregation_table::fold(fold_loop loop, const void* function, void* const* slots,
+                             const char* values, std::uint32_t stride, std::uint32_t n) {
+  if (loop != nullptr) loop(function, {slots, values, stride, n, &texts_, &made_});
+}
+
+std::pair<aligned_memory, arena> aggregation_table::release() {
+  core_ = {};
+  made_ = 0;
+  index_ = nullptr;
+  return {std::move(entries_), std::move(texts_)};
+}
+
+}  // namespace millrace::detail
