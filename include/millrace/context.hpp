@@ -1,0 +1,98 @@
+// The door to datasets: a context runs jobs on this machine's cores.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <iterator>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "millrace/detail/engine/engine.hpp"
+#include "millrace/rdd.hpp"
+
+namespace millrace {
+
+struct context_options {
+  /// Shown in logs, events and errors.
+  std::string name = "millrace";
+  /// `local` (one thread), `local[N]`, `local[*]` (a thread a core that this process may use),
+  /// `local[N,F]` (a task may fail F - 1 times and is tried again).
+  std::string master = "local[*]";
+  /// `name = value` settings with Spark's names, `spark.` optional. An unknown one is refused.
+  std::vector<std::pair<std::string, std::string>> conf = {};
+};
+
+/// A handle: copies share one engine, which ends with `stop()` or with the last handle and dataset.
+/// All members may be called from any thread.
+/// Errors: `usage_error` for a wrong master or setting, and for using a stopped context.
+class context {
+ public:
+  explicit context(context_options options);
+
+  /// A dataset of the rows of any range, cut into `slices` partitions of nearly equal size, in order
+  /// (default: `default_parallelism()`). The rows are copied now; what they view is copied too.
+  template <class Range>
+    requires requires(const Range& r) { std::begin(r), std::end(r); }
+  auto parallelize(const Range& range, int slices = 0) const {
+    using T = std::decay_t<decltype(*std::begin(range))>;
+    return parallelize_between<T>(std::begin(range), std::end(range), slices);
+  }
+  template <class T>
+  rdd<T> parallelize(std::initializer_list<T> list, int slices = 0) const {
+    return parallelize_between<T>(list.begin(), list.end(), slices);
+  }
+
+  /// begin, begin + step, … before `end`; made while it is read. `step` may be negative, not zero.
+  rdd<std::int64_t> range(std::int64_t begin, std::int64_t end, std::int64_t step = 1,
+                          int slices = 0) const;
+  rdd<std::int64_t> range(std::int64_t end) const { return range(0, end); }
+
+  /// A dataset without partitions.
+  template <class T>
+  rdd<T> empty() const {
+    return rdd<T>(detail::from_rows(core_, detail::row_type_of<T>(), {}));
+  }
+
+  /// The lines of a file, of a directory's files, or of all that a glob names, as views into the blocks
+  /// that are read. Lines end with "\n", "\r\n" or "\r"; the last may lack its end. Large files are
+  /// split at line ends: `min_partitions` (default: 2, or less with fewer cores) is a hint, as in Spark.
+  /// The files are listed now and read when a job runs. Errors: `usage_error` where nothing matches.
+  rdd<std::string_view> text_file(const std::string& path, int min_partitions = 0) const;
+
+  /// The partitions of all, one after another.
+  template <class T, class... More>
+  rdd<T> union_of(const rdd<T>& first, const More&... more) const {
+    return rdd<T>(detail::union_of(core_, detail::row_type_of<T>(), {first.node(), more.node()...}));
+  }
+
+  /// Threads that run tasks, or what `default.parallelism` says.
+  int default_parallelism() const;
+  const std::string& name() const;
+
+  /// Ends running jobs with an error and all threads. Idempotent. Datasets can't be computed after it.
+  void stop() const;
+
+  /// For the engine.
+  const std::shared_ptr<detail::engine>& core() const { return core_; }
+  explicit context(std::shared_ptr<detail::engine> core) : core_(std::move(core)) {}
+
+ private:
+  template <class T, class Iterator, class End>
+  rdd<T> parallelize_between(Iterator at, End end, int slices) const {
+    detail::row_buffer all(detail::row_type_of<T>());
+    for (; at != end; ++at) {
+      ::new (all.place()) T(*at);
+      all.added();
+      detail::own_row(all.type(), all.row(all.size() - 1), all.texts());
+    }
+    return rdd<T>(parallelize_rows(std::move(all), slices));
+  }
+  detail::node_ptr parallelize_rows(detail::row_buffer all, int slices) const;
+
+  std::shared_ptr<detail::engine> core_;
+};
+
+}  // namespace millrace

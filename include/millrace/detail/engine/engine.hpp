@@ -1,0 +1,61 @@
+// The heart of a context: settings, clock, events, executors, and what jobs keep between them.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "millrace/detail/base/clock.hpp"
+#include "millrace/detail/base/events.hpp"
+#include "millrace/detail/base/settings.hpp"
+#include "millrace/detail/dataset/node.hpp"
+
+namespace millrace::detail {
+
+class executor_port;
+class scheduler;
+
+/// Shared by all handles and datasets of a context. Any thread.
+class engine final : public dataset_context {
+ public:
+  struct options {
+    std::string name;
+    int threads = 1;       // that run tasks, the one that asks included
+    int max_failures = 1;  // attempts a task has
+    settings conf;
+    clock* time = nullptr;                     // null: the system's
+    std::shared_ptr<executor_port> executors;  // null: embedded, `threads` threads
+  };
+  explicit engine(options o);
+  ~engine() override;
+
+  const std::string& name() const { return name_; }
+  const settings& conf() const { return conf_; }
+  clock& time() const { return *time_; }
+  event_bus& events() { return events_; }
+  scheduler& jobs() { return *scheduler_; }
+
+  int default_parallelism() const override;
+  bool parallelism_is_set() const override;
+  void check_running() const override;
+  void forget_shuffle(std::int64_t shuffle) noexcept override;
+  void forget_blocks(std::int64_t node) noexcept override;
+
+  /// Ends running jobs with an error and joins all threads. Idempotent.
+  void stop();
+  bool stopped() const { return stopped_.load(std::memory_order_acquire); }
+
+ private:
+  std::string name_;
+  settings conf_;
+  clock* time_;
+  int threads_;
+  event_bus events_;
+  std::unique_ptr<event_log> event_log_;
+  std::unique_ptr<scheduler> scheduler_;
+  std::atomic<bool> stopped_{false};
+};
+
+/// The engine of a dataset.
+engine& engine_of(const node& dataset);
+
+}  // namespace millrace::detail

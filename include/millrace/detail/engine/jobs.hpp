@@ -1,0 +1,95 @@
+// Running datasets: what actions are made of.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "millrace/detail/dataset/node.hpp"
+#include "millrace/detail/dataset/row_buffer.hpp"
+#include "millrace/detail/dataset/task_context.hpp"
+
+namespace millrace::detail {
+
+/// What one task gives back; only that of the first successful attempt is used.
+using task_result = std::shared_ptr<void>;
+
+struct job {
+  node_ptr dataset;
+  std::vector<int> partitions;   // which ones; the results come in this order
+  std::string_view action;       // "collect", "count"
+  /// Runs in a task, on any thread: consumes the partition.
+  std::function<task_result(task_context& task, int partition)> run;
+};
+
+/// Runs a job to its end on the calling thread's behalf (which takes part in the work). Throws
+/// job_error with the user's exception nested, or usage_error once the context was stopped.
+std::vector<task_result> run_job(const job& what);
+
+/// All partitions of a dataset, in order.
+std::vector<int> all_partitions(const node& dataset);
+
+/// What a thread's jobs have in common, as Spark's local properties. A stream's output operation has
+/// one lane for all its batches: the lane knows what the last ones cost, and jobs that are expected
+/// to take less than waking a second thread run on the calling thread alone.
+class job_lane {
+ public:
+  /// Jobs end with an error when this becomes true. May be null.
+  explicit job_lane(const std::atomic<bool>* cancel = nullptr) : cancel_(cancel) {}
+  const std::atomic<bool>* cancel() const { return cancel_; }
+  bool expects_little() const { return last_cost_.load(std::memory_order_relaxed) < worth_a_thread; }
+  void record(std::chrono::nanoseconds cost) {
+    last_cost_.store(cost.count(), std::memory_order_relaxed);
+  }
+
+ private:
+  static constexpr std::int64_t worth_a_thread = 150'000;  // nanoseconds of work in tasks
+  const std::atomic<bool>* cancel_;
+  std::atomic<std::int64_t> last_cost_{INT64_MAX};  // the first batch is unknown
+};
+
+/// Makes `lane` the calling thread's until destroyed.
+class lane_scope {
+ public:
+  explicit lane_scope(job_lane& lane);
+  ~lane_scope();
+  lane_scope(const lane_scope&) = delete;
+  lane_scope& operator=(const lane_scope&) = delete;
+
+ private:
+  job_lane* before_;
+};
+
+// ---- the actions, untyped (each in src/engine/actions/)
+
+/// All rows, in partition order.
+row_buffer collect_rows(const node_ptr& dataset);
+std::int64_t count_rows(const node_ptr& dataset);
+/// The first `n` rows: one partition is read, then four times as many as before, until there are
+/// enough.
+row_buffer take_rows(const node_ptr& dataset, std::int64_t n);
+
+/// Folds each partition's rows into at most one row; partitions without one are left out, the others
+/// come in partition order. `loop` folds a chunk into `to` (see actions.hpp).
+struct partition_fold {
+  const row_type* result;
+  function_state function;
+  void (*loop)(const void* function, row_buffer& to, const chunk& rows, step_state& at);
+};
+row_buffer fold_partitions(const node_ptr& dataset, std::string_view action, const partition_fold& f);
+
+/// Runs a kernel over all rows for its effects.
+void for_each_chunk(const node_ptr& dataset, std::string_view action, const kernel& k);
+
+/// part-NNNNN files of one row a line and _SUCCESS, under a new directory. `overwrite`: a directory
+/// that is there already is written over (streams do: a batch may be run again).
+void save_as_text(const node_ptr& dataset, const std::string& path, bool overwrite);
+
+/// A sample of keys for a range partitioner: bounds for `partitions` ranges of rows that are pairs.
+row_buffer_ptr range_bounds(const node_ptr& dataset, int partitions);
+
+}  // namespace millrace::detail

@@ -1,0 +1,529 @@
+// Resilient distributed datasets: immutable, partitioned, computed when an action asks.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "millrace/detail/dataset/aggregator.hpp"
+#include "millrace/detail/dataset/grouping.hpp"
+#include "millrace/detail/dataset/narrow.hpp"
+#include "millrace/detail/dataset/node.hpp"
+#include "millrace/detail/dataset/operations.hpp"
+#include "millrace/detail/engine/folds.hpp"
+#include "millrace/detail/engine/jobs.hpp"
+#include "millrace/partition_rows.hpp"
+#include "millrace/partitioner.hpp"
+#include "millrace/rows.hpp"
+#include "millrace/storage_level.hpp"
+
+namespace millrace {
+
+struct sort_options {
+  bool ascending = true;
+  int partitions = 0;  ///< 0: as many as the dataset has
+};
+
+namespace detail {
+
+template <class T>
+concept pair_row = is_pair_v<T>;
+
+template <class K>
+constexpr void check_key() {
+  static_assert(is_hashable_v<K>,
+                "millrace: this type cannot be a key: it needs == and a hash. Specialise std::hash for "
+                "it, or make it a plain aggregate of values that have one.");
+}
+template <class K>
+constexpr void check_order() {
+  static_assert(is_ordered_v<K>, "millrace: this type has no order: give it operator<.");
+}
+
+// The halves of a pair; for other rows only names, so that declarations can be written.
+struct no_pair {};
+template <class T>
+struct pair_types {
+  using key = no_pair;
+  using value = no_pair;
+};
+template <class K, class V>
+struct pair_types<std::pair<K, V>> {
+  using key = std::remove_const_t<K>;
+  using value = V;
+};
+
+}  // namespace detail
+
+/// A dataset of rows of type T (see docs/guide for what may be a row). A concrete handle: copying it
+/// copies a pointer. Lazy: operations describe, actions run a job on the context and block until it is
+/// done. Any thread may use a handle.
+///
+/// Functions are called as `const F&` with `const T&` rows, from several threads at once. They may
+/// throw: the task fails with their message, and after the last attempt the action throws `job_error`
+/// with the exception nested. Misuse (no partitions, an empty reduce, …) throws `usage_error`, at the
+/// latest from the action.
+///
+/// The number of partitions is the parent's unless said. Operations by key take, last, a number of
+/// partitions or a partitioner; without, they use the parents' partitioner, or hash into as many
+/// partitions as the largest parent has (or as `default.parallelism` says).
+template <class T>
+class rdd {
+ public:
+  using row_type = T;
+
+  explicit rdd(detail::node_ptr node) : node_(std::move(node)) {}
+  const detail::node_ptr& node() const { return node_; }
+
+  // ---- row by row
+
+  /// f(const T&) -> U, one for each row.
+  template <class F>
+  auto map(F f) const {
+    return with(detail::map_step<T>(std::move(f)));
+  }
+  /// The rows for which f(const T&) is true. Keeps the partitioner.
+  template <class F>
+  rdd filter(F f) const {
+    return with(detail::filter_step<T>(std::move(f)));
+  }
+  /// All elements of the ranges that f(const T&) returns; or what f(const T&, mr::emit<U>&) emits.
+  template <class F>
+  auto flat_map(F f) const {
+    return with(detail::flat_map_step<T>(std::move(f)));
+  }
+  /// f(const T&) -> K; rows become (K, T).
+  template <class F>
+  auto key_by(F f) const {
+    using K = typename detail::row_of_call<F, const T&>::type;
+    auto step = detail::map_step<T>([f = std::move(f)](const T& row) {
+      return std::pair<K, T>(detail::call(f, row), row);
+    });
+    step.operation = "key_by";
+    return with(step);
+  }
+
+  // ---- partition by partition
+
+  /// f(mr::partition_rows<T>&) -> a range of U; or f(mr::partition_rows<T>&, mr::emit<U>&). Called once
+  /// a partition, empty ones too.
+  template <class F>
+  auto map_partitions(F f, bool keeps_partitioner = false) const {
+    auto indexed = [f = std::move(f)](int, auto& rows, auto&... out) -> decltype(auto) {
+      return detail::call(f, rows, out...);
+    };
+    return by_partition<F, partition_rows<T>&>("map_partitions", std::move(indexed), keeps_partitioner);
+  }
+  /// The same with the partition's index first.
+  template <class F>
+  auto map_partitions_with_index(F f, bool keeps_partitioner = false) const {
+    return by_partition<F, int, partition_rows<T>&>("map_partitions_with_index", std::move(f),
+                                                    keeps_partitioner);
+  }
+  /// One std::vector<T> a partition.
+  rdd<std::vector<T>> glom() const {
+    using row = std::vector<T>;
+    return rdd<row>(detail::map_partitions(
+        node_, detail::row_type_of<row>(), "glom", {},
+        [](detail::step_state& step, int, detail::partition_input& in) {
+          partition_rows<T> all(in);
+          detail::output<row> out(step, {nullptr, 0, false});
+          out.put(all.begin(), all.end());
+          out.flush();
+        },
+        true, false));
+  }
+  /// Exactly `partitions` (> 0) of nearly equal size; always a shuffle.
+  rdd repartition(int partitions) const { return rdd(detail::repartition(node_, partitions)); }
+
+  // ---- together
+
+  /// The partitions of this and then those of the other; nothing is moved, duplicates stay.
+  rdd union_with(const rdd& other) const {
+    return rdd(detail::union_of(node_->context(), node_->rows(), {node_, other.node_}));
+  }
+  friend rdd operator+(const rdd& a, const rdd& b) { return a.union_with(b); }
+
+  /// Each row once, in order of its first arrival within its new partition.
+  rdd distinct(int partitions = 0) const {
+    detail::check_key<T>();
+    detail::aggregator keys;
+    keys.key = &node_->rows();
+    return rdd(detail::aggregate_by_key(
+        node_, node_->rows(), "distinct", std::move(keys),
+        partitions == 0 ? detail::hash_partitioner_for(node_->rows(), detail::default_partitions({node_}))
+                        : detail::hash_partitioner_for(node_->rows(), partitions)));
+  }
+  /// Rows of both, each once.
+  rdd intersection(const rdd& other) const {
+    auto one = [](const T& row) { return std::pair<T, bool>(row, true); };
+    return map(one).cogroup(other.map(one)).filter([](const auto& group) {
+      return !std::get<0>(group.second).empty() && !std::get<1>(group.second).empty();
+    }).keys();
+  }
+  /// Rows of this which the other lacks; duplicates stay.
+  rdd subtract(const rdd& other) const {
+    auto one = [](const T& row) { return std::pair<T, bool>(row, true); };
+    return map(one).subtract_by_key(other.map(one)).keys();
+  }
+  /// f(const T&) -> K; rows become (K, std::vector<T>).
+  template <class F, class... P>
+  auto group_by(F f, P... partitions) const {
+    return key_by(std::move(f)).group_by_key(partitions...);
+  }
+  /// By f(const T&) -> K. A job samples the keys now. Equal keys keep their order.
+  template <class F>
+  rdd sort_by(F f, sort_options options = {}) const {
+    return key_by(std::move(f)).sort_by_key(options).values();
+  }
+
+  // ---- pairs (T = std::pair<K, V>)
+
+  auto keys() const
+    requires detail::pair_row<T>
+  {
+    return map([](const T& row) -> const auto& { return row.first; });
+  }
+  auto values() const
+    requires detail::pair_row<T>
+  {
+    return map([](const T& row) -> const auto& { return row.second; });
+  }
+  /// f(const V&) -> U. Keeps the partitioner.
+  template <class F>
+  auto map_values(F f) const
+    requires detail::pair_row<T>
+  {
+    return with(detail::map_values_step<T>(std::move(f)));
+  }
+  /// f(const V&) -> a range of U; (K, U) for each. Keeps the partitioner.
+  template <class F>
+  auto flat_map_values(F f) const
+    requires detail::pair_row<T>
+  {
+    return with(detail::flat_map_values_step<T>(std::move(f)));
+  }
+
+  /// One value a key: f(V, V) -> V, associative; combined before the shuffle. Values are folded in the
+  /// order of the rows within a partition, and of partitions.
+  template <class F, class... P>
+  rdd reduce_by_key(F f, P... partitions) const
+    requires detail::pair_row<T>
+  {
+    using V = typename detail::pair_types<T>::value;
+    static_assert(std::is_invocable_r_v<V, const F&, const V&, const V&>,
+                  "millrace: reduce_by_key needs a function of two values that returns such a value.");
+    return aggregated<T>("reduce_by_key",
+                         detail::reduce_aggregator<typename detail::pair_types<T>::key, V>(std::move(f)),
+                         partitions...);
+  }
+  /// create(V) -> C, merge_value(C, V) -> C, merge_combiners(C, C) -> C.
+  template <class Create, class MergeValue, class MergeCombiners, class... P>
+  auto combine_by_key(Create create, MergeValue merge_value, MergeCombiners merge_combiners,
+                      P... partitions) const
+    requires detail::pair_row<T>
+  {
+    using V = typename detail::pair_types<T>::value;
+    using C = typename detail::row_of_call<Create, const V&>::type;
+    return combined<C>("combine_by_key", std::move(create), std::move(merge_value),
+                       std::move(merge_combiners), partitions...);
+  }
+  /// Each key's values folded from `zero`, once a key and map partition.
+  template <class F, class... P>
+  rdd fold_by_key(typename detail::pair_types<T>::value zero, F f, P... partitions) const
+    requires detail::pair_row<T>
+  {
+    using V = typename detail::pair_types<T>::value;
+    auto create = [zero = std::move(zero), f](const V& v) -> V { return detail::call(f, zero, v); };
+    return combined<V>("fold_by_key", std::move(create), f, f, partitions...);
+  }
+  /// seq(U, V) -> U from `zero`, comb(U, U) -> U.
+  template <class U, class Seq, class Comb, class... P>
+  auto aggregate_by_key(U zero, Seq seq, Comb comb, P... partitions) const
+    requires detail::pair_row<T>
+  {
+    using V = typename detail::pair_types<T>::value;
+    auto create = [zero = std::move(zero), seq](const V& v) -> U { return detail::call(seq, zero, v); };
+    return combined<U>("aggregate_by_key", std::move(create), seq, std::move(comb), partitions...);
+  }
+  /// All values of each key: (K, std::vector<V>), in the order of the rows. A group must fit in memory;
+  /// where values are only to be combined, reduce_by_key is far cheaper.
+  template <class... P>
+  auto group_by_key(P... partitions) const
+    requires detail::pair_row<T>
+  {
+    using K = typename detail::pair_types<T>::key;
+    using V = typename detail::pair_types<T>::value;
+    return grouped<std::pair<K, std::vector<V>>>("group_by_key", {node_}, detail::group_values<K, V>,
+                                                 partitions...);
+  }
+  /// All values of each key here and there: (K, std::tuple<std::vector<V>, std::vector<W>…>).
+  template <class W, class... More>
+  auto cogroup(const rdd<std::pair<typename detail::pair_types<T>::key, W>>& other,
+               const More&... more) const
+    requires detail::pair_row<T>
+  {
+    using K = typename detail::pair_types<T>::key;
+    using V = typename detail::pair_types<T>::value;
+    using row = std::pair<K, std::tuple<std::vector<V>, std::vector<W>,
+                                        std::vector<typename More::row_type::second_type>...>>;
+    return grouped<row>("cogroup", {node_, other.node(), more.node()...},
+                        detail::cogroup_values<K, V, W, typename More::row_type::second_type...>);
+  }
+  /// (K, (V, W)) for every pair of values with the same key.
+  template <class W, class... P>
+  auto join(const rdd<std::pair<typename detail::pair_types<T>::key, W>>& other, P... partitions) const
+    requires detail::pair_row<T>
+  {
+    return joined<W, false, false>("join", other, partitions...);
+  }
+  /// (K, (V, std::optional<W>)): keys of this side all appear.
+  template <class W, class... P>
+  auto left_outer_join(const rdd<std::pair<typename detail::pair_types<T>::key, W>>& other,
+                       P... partitions) const
+    requires detail::pair_row<T>
+  {
+    return joined<W, false, true>("left_outer_join", other, partitions...);
+  }
+  /// (K, (std::optional<V>, W)): keys of the other side all appear.
+  template <class W, class... P>
+  auto right_outer_join(const rdd<std::pair<typename detail::pair_types<T>::key, W>>& other,
+                        P... partitions) const
+    requires detail::pair_row<T>
+  {
+    return joined<W, true, false>("right_outer_join", other, partitions...);
+  }
+  /// (K, (std::optional<V>, std::optional<W>)).
+  template <class W, class... P>
+  auto full_outer_join(const rdd<std::pair<typename detail::pair_types<T>::key, W>>& other,
+                       P... partitions) const
+    requires detail::pair_row<T>
+  {
+    return joined<W, true, true>("full_outer_join", other, partitions...);
+  }
+  /// Pairs whose key the other side lacks; duplicates stay.
+  template <class W, class... P>
+  rdd subtract_by_key(const rdd<std::pair<typename detail::pair_types<T>::key, W>>& other,
+                      P... partitions) const
+    requires detail::pair_row<T>
+  {
+    using K = typename detail::pair_types<T>::key;
+    using V = typename detail::pair_types<T>::value;
+    return grouped<T>("subtract_by_key", {node_, other.node()}, detail::left_only_values<K, V>,
+                      partitions...);
+  }
+  /// Each pair to the partition of its key: a number (by hash) or a partitioner. Nothing moves where
+  /// the dataset is partitioned so already.
+  template <class P>
+  rdd partition_by(P by) const
+    requires detail::pair_row<T>
+  {
+    using K = typename detail::pair_types<T>::key;
+    detail::check_key<K>();
+    return rdd(detail::partition_by(node_, detail::partitioner_for<K>(by)));
+  }
+  /// Sorted by key over all partitions; equal keys keep their order. A job samples the keys now, to
+  /// cut them into ranges of nearly equal size.
+  rdd sort_by_key(sort_options options = {}) const
+    requires detail::pair_row<T>
+  {
+    using K = typename detail::pair_types<T>::key;
+    detail::check_order<K>();
+    if (options.partitions < 0)
+      throw usage_error("sort_by_key: the number of partitions must be positive: " +
+                        std::to_string(options.partitions));
+    const int n = options.partitions == 0 ? node_->partitions() : options.partitions;
+    return rdd(detail::sort_partitions(
+        node_, "sort_by_key",
+        detail::range_partitioner_for(*node_->rows().field(0).type, detail::range_bounds(node_, n),
+                                      options.ascending),
+        options.ascending));
+  }
+
+  // ---- keeping
+
+  /// Keeps partitions in memory once they were computed.
+  const rdd& cache() const { return persist(storage_level::memory); }
+  /// Throws usage_error where another level was set before.
+  const rdd& persist(storage_level level) const {
+    node_->keep(level);
+    return *this;
+  }
+  const rdd& unpersist() const {
+    node_->keep(storage_level::none);
+    return *this;
+  }
+  storage_level storage() const { return node_->kept(); }
+
+  // ---- about it
+
+  std::int64_t id() const { return node_->id(); }
+  int partitions() const { return node_->partitions(); }
+  std::string name() const { return node_->name(); }
+  const rdd& name(std::string text) const {
+    node_->name(std::move(text));
+    return *this;
+  }
+
+  // ---- actions
+
+  /// All rows, in partition order.
+  rows<T> collect() const { return rows<T>(detail::collect_rows(node_)); }
+  std::int64_t count() const { return detail::count_rows(node_); }
+  /// The first n rows (n >= 0), reading no more partitions than needed.
+  rows<T> take(std::int64_t n) const { return rows<T>(detail::take_rows(node_, n)); }
+  /// Throws usage_error where there is none.
+  detail::single<T> first() const {
+    auto one = detail::take_rows(node_, 1);
+    if (one.empty()) throw usage_error("first: the dataset is empty");
+    return detail::single_row<T>(std::move(one));
+  }
+  bool is_empty() const { return detail::take_rows(node_, 1).empty(); }
+
+  /// f(T, T) -> T, associative: partitions first, then their results, in order. Throws usage_error on
+  /// an empty dataset.
+  template <class F>
+  detail::single<T> reduce(F f) const {
+    static_assert(std::is_invocable_v<const F&, const T&, const T&>,
+                  "millrace: reduce needs a function of two rows that returns such a row.");
+    const detail::partition_fold fold{&node_->rows(), detail::keep_function(std::move(f)),
+                                      detail::reduce_loop<T, F>};
+    auto result = detail::fold_at_driver(fold, detail::fold_partitions(node_, "reduce", fold));
+    if (result.empty()) throw usage_error("reduce: the dataset is empty");
+    return detail::single_row<T>(std::move(result));
+  }
+  /// f(T, T) -> T from `zero`, which is used once a partition and once at the end.
+  template <class F>
+  detail::single<T> fold(T zero, F f) const {
+    return aggregated_by<T>("fold", std::move(zero), f, f);
+  }
+  /// seq(U, T) -> U from `zero` in each partition, then comb(U, U) -> U from `zero` over their results.
+  template <class U, class Seq, class Comb>
+  detail::single<U> aggregate(U zero, Seq seq, Comb comb) const {
+    return aggregated_by<U>("aggregate", std::move(zero), std::move(seq), std::move(comb));
+  }
+  /// The largest and the smallest row, by `<`. Throw usage_error on an empty dataset.
+  detail::single<T> max() const {
+    detail::check_order<T>();
+    return reduce([](const T& a, const T& b) -> const T& { return a < b ? b : a; });
+  }
+  detail::single<T> min() const {
+    detail::check_order<T>();
+    return reduce([](const T& a, const T& b) -> const T& { return b < a ? b : a; });
+  }
+
+  /// f(const T&) on every row, in tasks, for its effects.
+  template <class F>
+  void for_each(F f) const {
+    static_assert(std::is_invocable_v<const F&, const T&>,
+                  "millrace: for_each needs a function of a row, callable as const F&.");
+    detail::for_each_chunk(node_, "for_each",
+                           {detail::keep_function(std::move(f)), detail::for_each_loop<T, F>});
+  }
+  /// f(mr::partition_rows<T>&) on every partition, for its effects.
+  template <class F>
+  void for_each_partition(F f) const {
+    detail::count_rows(detail::map_partitions(
+        node_, node_->rows(), "for_each_partition", detail::keep_function(std::move(f)),
+        [](detail::step_state& step, int, detail::partition_input& in) {
+          partition_rows<T> all(in);
+          detail::call(detail::function_in<F>(step.function), all);
+        },
+        false, false));
+  }
+
+  /// A directory of part-NNNNN files, a row a line (see docs/guide for the text form of rows), and
+  /// _SUCCESS when all are there. Throws usage_error where the directory exists.
+  void save_as_text_file(const std::string& path) const { detail::save_as_text(node_, path, false); }
+
+ private:
+  template <class U>
+  rdd<U> with(const detail::typed_step<U>& step) const {
+    return rdd<U>(detail::apply(node_, step));
+  }
+
+  template <class F, class... A, class Indexed>
+  auto by_partition(std::string_view operation, Indexed f, bool keeps_partitioner) const {
+    using U = typename detail::partition_row<F, A...>::type;
+    return rdd<U>(detail::map_partitions(
+        node_, detail::row_type_of<U>(), operation, detail::keep_function(std::move(f)),
+        [](detail::step_state& step, int index, detail::partition_input& in) {
+          partition_rows<T> all(in);
+          detail::output<U> out(step, {nullptr, 0, false});
+          const auto& function = detail::function_in<Indexed>(step.function);
+          if constexpr (detail::emits<F>) {
+            emit<U> to(out);
+            function(index, all, to);
+          } else {
+            if (detail::put_all(out, function(index, all)) == detail::flow::enough) return;
+          }
+          out.flush();
+        },
+        detail::holds_views_v<U>, keeps_partitioner));
+  }
+
+  template <class K, class... P>
+  detail::partitioner_ptr partitioner_of(const std::vector<detail::node_ptr>& parents, P... p) const {
+    static_assert(sizeof...(P) <= 1, "millrace: give one number of partitions or one partitioner.");
+    detail::check_key<K>();
+    if constexpr (sizeof...(P) == 0) return detail::default_partitioner(parents, detail::row_type_of<K>());
+    else return detail::partitioner_for<K>(p...);
+  }
+
+  template <class Row, class... P>
+  rdd<Row> aggregated(std::string_view operation, detail::aggregator a, P... p) const {
+    auto by = partitioner_of<typename detail::pair_types<T>::key>({node_}, p...);
+    return rdd<Row>(detail::aggregate_by_key(node_, detail::row_type_of<Row>(), operation, std::move(a),
+                                             std::move(by)));
+  }
+  template <class C, class Create, class MergeValue, class MergeCombiners, class... P>
+  auto combined(std::string_view operation, Create create, MergeValue merge_value,
+                MergeCombiners merge_combiners, P... p) const {
+    using K = typename detail::pair_types<T>::key;
+    using V = typename detail::pair_types<T>::value;
+    return aggregated<std::pair<K, C>>(
+        operation,
+        detail::combine_aggregator<K, V, C>(std::move(create), std::move(merge_value),
+                                            std::move(merge_combiners)),
+        p...);
+  }
+  template <class Row, class... P>
+  rdd<Row> grouped(std::string_view operation, std::vector<detail::node_ptr> parents,
+                   detail::group_loop loop, P... p) const {
+    auto by = partitioner_of<typename detail::pair_types<T>::key>(parents, p...);
+    return rdd<Row>(detail::group_by_key(std::move(parents), detail::row_type_of<Row>(), operation, {},
+                                         loop, std::move(by)));
+  }
+  template <class W, bool LeftOptional, bool RightOptional, class Other, class... P>
+  auto joined(std::string_view operation, const Other& other, P... p) const {
+    using K = typename detail::pair_types<T>::key;
+    using V = typename detail::pair_types<T>::value;
+    using row = std::pair<K, std::pair<detail::joined_side<V, LeftOptional>,
+                                       detail::joined_side<W, RightOptional>>>;
+    return grouped<row>(operation, {node_, other.node()},
+                        detail::join_values<K, V, W, LeftOptional, RightOptional>, p...);
+  }
+  template <class U, class Seq, class Comb>
+  detail::single<U> aggregated_by(std::string_view action, U zero, Seq seq, Comb comb) const {
+    static_assert(std::is_invocable_v<const Seq&, const U&, const T&> &&
+                      std::is_invocable_v<const Comb&, const U&, const U&>,
+                  "millrace: fold and aggregate need functions of the value so far and a row, or of "
+                  "two such values.");
+    const detail::partition_fold fold{
+        &detail::row_type_of<U>(), detail::keep_function(detail::fold_function<U, Seq>{zero, seq}),
+        detail::fold_loop_from<U, T, Seq>};
+    const detail::partition_fold merge{
+        fold.result, detail::keep_function(detail::fold_function<U, Comb>{std::move(zero), comb}),
+        detail::fold_loop_from<U, U, Comb>};
+    return detail::single_row<U>(
+        detail::fold_at_driver(merge, detail::fold_partitions(node_, action, fold)));
+  }
+
+  detail::node_ptr node_;
+};
+
+}  // namespace millrace

@@ -1,0 +1,31 @@
+// for_each: a function over all rows, for its effects.
+#include "engine/actions/drain.hpp"
+#include "millrace/detail/engine/jobs.hpp"
+
+namespace millrace::detail {
+
+void for_each_chunk(const node_ptr& dataset, std::string_view action, const kernel& k) {
+  struct runner {
+    const kernel& k;
+    step_state at{};
+  };
+  run_job({dataset, all_partitions(*dataset), action,
+           [&](task_context& task, int partition) -> task_result {
+             runner r{k};
+             r.at.function = k.function.get();
+             try {
+               drain(task, *dataset, partition, {&r, [](void* self, const chunk& rows) {
+                       auto& me = *static_cast<runner*>(self);
+                       const flow answer = me.k.run(me.at, rows);
+                       me.at.rows_before += rows.count;
+                       return answer;
+                     }});
+             } catch (...) {
+               if (r.at.failed_row >= 0) task.failed_in(action, r.at.failed_row);
+               throw;
+             }
+             return nullptr;
+           }});
+}
+
+}  // namespace millrace::detail

@@ -1,0 +1,94 @@
+// save_as_text_file: part-NNNNN files of one row a line, and _SUCCESS when all are there.
+#include <array>
+#include <cstdio>
+#include <utility>
+
+#include "engine/actions/drain.hpp"
+#include "millrace/detail/engine/jobs.hpp"
+#include "millrace/detail/storage/file_system.hpp"
+#include "millrace/error.hpp"
+
+namespace millrace::detail {
+
+namespace {
+
+std::string part_name(int partition) {
+  std::array<char, 32> name;
+  const int n = std::snprintf(name.data(), name.size(), "part-%05d", partition);
+  return {name.data(), static_cast<std::size_t>(n)};
+}
+
+/// Lines, gathered into large writes.
+class line_writer {
+ public:
+  line_writer(output_file& file, const row_type& rows) : file_(file), rows_(rows) {}
+  static flow push(void* self, const chunk& rows) {
+    auto& me = *static_cast<line_writer*>(self);
+    for (std::uint32_t i = 0; i < rows.count; ++i) {
+      print_row(me.rows_, static_cast<const char*>(rows.rows) + std::size_t{i} * me.rows_.size, me.text_);
+      me.text_ += '\n';
+      if (me.text_.size() >= 64 * 1024) me.flush();
+    }
+    return flow::more;
+  }
+  void flush() {
+    file_.write(text_);
+    text_.clear();
+  }
+
+ private:
+  output_file& file_;
+  const row_type& rows_;
+  std::string text_;
+};
+
+/// Removes what was written when something went wrong, and lets the first error pass.
+void clean_up(file_system& files, const std::string& path) {
+  try {
+    files.remove_tree(path);
+  } catch (const std::exception& e) {
+    std::throw_with_nested(error(std::string("and what was written could not be removed: ") + e.what()));
+  }
+}
+
+}  // namespace
+
+void save_as_text(const node_ptr& dataset, const std::string& path, bool overwrite) {
+  file_system& files = file_system_for(path);
+  if (files.exists(path)) {
+    if (!overwrite)
+      throw usage_error("save_as_text_file: the output directory exists already, remove it or choose "
+                        "another: " +
+                        path);
+    files.remove_tree(path);
+  }
+  // Parts are written aside and moved when whole: a reader never sees half a part.
+  const std::string aside = path + "/_temporary";
+  files.make_directories(aside);
+  try {
+    run_job({dataset, all_partitions(*dataset), "save_as_text_file",
+             [&](task_context& task, int partition) -> task_result {
+               const std::string name = part_name(partition);
+               const std::string temporary = aside + "/" + name + "." + std::to_string(task.attempt());
+               auto file = files.create(temporary);
+               line_writer lines(*file, dataset->rows());
+               drain(task, *dataset, partition, {&lines, line_writer::push});
+               if (task.cancelled()) return nullptr;
+               lines.flush();
+               file->sync();
+               file->close();
+               files.rename(temporary, path + "/" + name);
+               return nullptr;
+             }});
+    files.remove_tree(aside);
+    auto success = files.create(path + "/_SUCCESS");
+    success->sync();
+    success->close();
+    files.sync_directory(path);
+  } catch (...) {
+    clean_up(files, path);
+    throw;
+  }
+}
+
+}  // namespace millrace::detail

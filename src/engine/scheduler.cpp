@@ -1,0 +1,343 @@
+#include "engine/scheduler.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <unordered_set>
+#include <utility>
+
+#include "millrace/error.hpp"
+
+namespace millrace::detail {
+
+using namespace std::chrono_literals;
+
+namespace {
+thread_local job_lane* current_lane = nullptr;
+
+// A stage whose inputs are lost again and again is given up: something kills executors.
+constexpr int most_rounds = 4;
+constexpr auto executor_deadline = 30s;
+}  // namespace
+
+lane_scope::lane_scope(job_lane& lane) : before_(std::exchange(current_lane, &lane)) {}
+lane_scope::~lane_scope() { current_lane = before_; }
+
+struct scheduler::running_job {
+  int id;
+  const job& what;
+  job_lane* lane;
+  bool alone;  // expected to be small: the calling thread does it all
+  std::chrono::nanoseconds cost{0};
+  std::unordered_set<const void*> prepared{};
+
+  bool cancelled() const {
+    return lane != nullptr && lane->cancel() != nullptr &&
+           lane->cancel()->load(std::memory_order_relaxed);
+  }
+};
+
+scheduler::scheduler(engine& owner, std::shared_ptr<executor_port> executors, int max_failures)
+    : owner_(owner), executors_(std::move(executors)), max_failures_(max_failures) {
+  executors_->want(1);
+}
+
+scheduler::~scheduler() { stop(); }
+
+void scheduler::stop() {
+  stopping_.store(true);
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& set : active_) set->cancel();
+  }
+  executors_->stop();
+}
+
+std::vector<task_result> scheduler::run(const job& what) {
+  running_job job{next_job_.fetch_add(1), what, current_lane,
+                  current_lane != nullptr && current_lane->expects_little()};
+  publish(event::kind::job_started, job, nullptr, nullptr, std::string(what.action));
+  const auto begin = std::chrono::steady_clock::now();
+  try {
+    std::vector<task_result> results(what.partitions.size());
+    std::vector<int> left = what.partitions;
+    for (int round = 0; !left.empty(); ++round) {
+      if (round == most_rounds)
+        throw error(std::string(what.action) +
+                    ": what a stage reads was lost again each time it was computed, look why "
+                    "executors die; rounds: " +
+                    std::to_string(round));
+      job.prepared.clear();
+      prepare(job, *what.dataset);
+      run_stage(job, left, what.run, [&](int partition, task_report& done) {
+        for (std::size_t i = 0; i < results.size(); ++i)
+          if (what.partitions[i] == partition) results[i] = std::move(done.result);
+      });
+    }
+    if (job.lane != nullptr) job.lane->record(job.cost);
+    if (owner_.events().wanted()) {
+      event ended;
+      ended.what = event::kind::job_ended;
+      ended.job = job.id;
+      ended.duration = std::chrono::duration_cast<std::chrono::microseconds>(
+          std::chrono::steady_clock::now() - begin);
+      ended.text = what.action;
+      owner_.events().publish(std::move(ended));
+    }
+    return results;
+  } catch (const std::exception& e) {
+    publish(event::kind::job_failed, job, nullptr, nullptr, e.what());
+    throw;
+  }
+}
+
+void scheduler::prepare(running_job& job, const node& dataset) {
+  if (!job.prepared.insert(&dataset).second) return;
+  if (dataset.kept() != storage_level::none && blocks_.has_all(dataset)) return;
+  for (const auto& parent : dataset.parents()) prepare(job, *parent);
+  for (const auto& from : dataset.shuffles()) compute(job, *from);
+}
+
+void scheduler::compute(running_job& job, const shuffle& from) {
+  if (!job.prepared.insert(&from).second) return;
+  for (int round = 0; round < most_rounds; ++round) {
+    if (outputs_.missing(from).empty()) return;
+    prepare(job, *from.parent());
+    const auto building = outputs_.building(from);
+    const std::lock_guard lock(*building);
+    std::vector<int> left = outputs_.missing(from);
+    const bool done = run_stage(
+        job, left,
+        [&from](task_context& task, int map) -> task_result {
+          return std::const_pointer_cast<map_output>(from.write(task, map));
+        },
+        [this, &from](int map, task_report& report) {
+          outputs_.put(from, map, std::static_pointer_cast<map_output>(report.result),
+                       {report.slot, report.epoch});
+        });
+    if (done) return;
+    job.prepared.clear();
+  }
+  throw error("a shuffle's inputs were lost again each time they were computed, look why executors "
+              "die; rounds: " +
+              std::to_string(most_rounds));
+}
+
+bool scheduler::run_stage(running_job& job, std::vector<int>& left, const task_set::body& body,
+                          const std::function<void(int, task_report&)>& take) {
+  struct attempts {
+    int number = 0;    // of the attempt that runs
+    int failures = 0;
+    bool running = false;
+    executor_id where{};
+  };
+  auto set = std::make_shared<task_set>(*this, job.id, next_stage_.fetch_add(1), left, body);
+  const int n = set->size();
+  std::vector<attempts> tasks(static_cast<std::size_t>(n));
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopping_) throw usage_error("this context was stopped: nothing can run on it any more");
+    active_.insert(set);
+  }
+  // Whatever happens, no task of ours runs on when this returns: they may use the caller's variables.
+  struct leave {
+    scheduler& all;
+    const std::shared_ptr<task_set>& set;
+    ~leave() {
+      const std::lock_guard lock(all.mutex_);
+      all.active_.erase(set);
+    }
+  } leaving{*this, set};
+
+  publish(event::kind::stage_started, job, set.get(), nullptr, {});
+  std::vector<int> ended;  // indices
+  std::vector<int> waiting;
+  for (int i = 0; i < n; ++i) waiting.push_back(i);
+  int running = 0;
+  bool inputs_lost = false;
+  bool cancelled = false;
+  std::exception_ptr failure;
+
+  const auto send = [&] {
+    std::vector<task_order> orders;
+    for (const int i : waiting) {
+      auto& t = tasks[static_cast<std::size_t>(i)];
+      t.where = place(i);
+      t.running = true;
+      orders.push_back({set, i, t.number, t.where.slot, t.where.epoch});
+      publish(event::kind::task_started, job, set.get(), nullptr, {});
+    }
+    running += static_cast<int>(orders.size());
+    waiting.clear();
+    executors_->send(orders, job.alone || n == 1);
+  };
+
+  const auto handle = [&](task_report& report) {
+    if (report.index < 0) {  // an executor is gone, and what it ran with it
+      for (int i = 0; i < n; ++i) {
+        auto& t = tasks[static_cast<std::size_t>(i)];
+        if (!t.running || t.where != executor_id{report.slot, report.epoch}) continue;
+        t.running = false;
+        --running;
+        ++t.number;
+        waiting.push_back(i);
+      }
+      return;
+    }
+    auto& t = tasks[static_cast<std::size_t>(report.index)];
+    // Fenced: an attempt that was given up, or an executor that was replaced.
+    if (!t.running || report.attempt != t.number || t.where != executor_id{report.slot, report.epoch})
+      return;
+    t.running = false;
+    --running;
+    job.cost += report.cost;
+    using outcome = task_report::outcome;
+    switch (report.what) {
+      case outcome::done:
+        publish(event::kind::task_ended, job, set.get(), &report, {});
+        take(set->partition(report.index), report);
+        ended.push_back(report.index);
+        break;
+      case outcome::cancelled: break;
+      case outcome::fetch_failed: inputs_lost = true; break;
+      case outcome::lost: break;  // above
+      case outcome::failed:
+        publish(event::kind::task_failed, job, set.get(), &report, describe(report.failure));
+        ++t.number;
+        if (++t.failures < max_failures_) {
+          waiting.push_back(report.index);
+        } else if (failure == nullptr) {
+          set->cancel();
+          try {
+            fail(job, *set, report);
+          } catch (...) {
+            failure = std::current_exception();
+          }
+        }
+        break;
+    }
+  };
+
+  while (running != 0 || !waiting.empty()) {
+    if (!cancelled && (job.cancelled() || stopping_)) {
+      cancelled = true;
+      set->cancel();
+    }
+    if (cancelled || failure != nullptr || inputs_lost) waiting.clear();
+    if (!waiting.empty()) send();
+    executors_->lend(*set);
+    auto reports = set->take(0ms);
+    if (reports.empty() && running != 0) {
+      watch_executors(0ms);
+      reports = set->take(20ms);
+    }
+    for (auto& report : reports) handle(report);
+  }
+  if (failure != nullptr) std::rethrow_exception(failure);
+  if (cancelled)
+    throw error(std::string(job.what.action) + ": cancelled, " +
+                (stopping_ ? "the context was stopped" : "as was asked"));
+  publish(event::kind::stage_ended, job, set.get(), nullptr, {});
+  if (!inputs_lost) {
+    left.clear();
+    return true;
+  }
+  std::vector<int> again;
+  for (int i = 0; i < n; ++i)
+    if (std::find(ended.begin(), ended.end(), i) == ended.end()) again.push_back(set->partition(i));
+  left = std::move(again);
+  return false;
+}
+
+void scheduler::fail(running_job& job, const task_set& set, const task_report& report) {
+  try {
+    std::rethrow_exception(report.failure);
+  } catch (const usage_error&) {
+    throw;  // the program's mistake is said in its own words
+  } catch (...) {
+    std::string text(job.what.action);
+    text += ": a task failed";
+    if (!report.operation.empty()) text += " in " + report.operation;
+    if (report.row >= 0) text += " at row " + std::to_string(report.row);
+    text += " of partition " + std::to_string(set.partition(report.index)) + " (stage " +
+            std::to_string(set.stage()) + ", attempt " + std::to_string(report.attempt + 1) + " of " +
+            std::to_string(max_failures_) + "): " + describe(report.failure);
+    std::throw_with_nested(job_error(
+        text, {set.stage(), set.partition(report.index), report.attempt, report.row, report.operation}));
+  }
+}
+
+executor_id scheduler::place(int task) {
+  const auto deadline = std::chrono::steady_clock::now() + executor_deadline;
+  for (;;) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (!alive_.empty()) {
+        auto chosen = alive_.begin();
+        std::advance(chosen, task % static_cast<int>(alive_.size()));
+        return {chosen->first, chosen->second};
+      }
+    }
+    if (std::chrono::steady_clock::now() > deadline)
+      throw error("no executor joined, look at the cluster; waited, in seconds: " +
+                  std::to_string(executor_deadline.count()));
+    watch_executors(50ms);
+  }
+}
+
+void scheduler::watch_executors(std::chrono::milliseconds timeout) {
+  std::unique_lock polling(polling_, std::defer_lock);
+  // Another job's thread may be at it, and will tell us; unless nothing can go on here without.
+  if (timeout.count() != 0) polling.lock();
+  else if (!polling.try_lock()) return;
+  while (auto happened = executors_->poll(timeout)) {
+    timeout = 0ms;
+    using kind = executor_port::event::kind;
+    const executor_id who{happened->slot, happened->epoch};
+    std::vector<std::shared_ptr<task_set>> sets;
+    {
+      const std::lock_guard lock(mutex_);
+      auto known = alive_.find(who.slot);
+      if (happened->what == kind::joined) {
+        if (known == alive_.end() || known->second < who.epoch) alive_[who.slot] = who.epoch;
+      } else if (known != alive_.end() && known->second == who.epoch) {
+        alive_.erase(known);
+        sets.assign(active_.begin(), active_.end());
+      } else {
+        continue;  // an incarnation that was replaced already
+      }
+    }
+    if (owner_.events().wanted()) {
+      event e;
+      e.what = happened->what == kind::joined ? event::kind::executor_joined : event::kind::executor_lost;
+      e.slot = who.slot;
+      e.epoch = static_cast<std::int64_t>(who.epoch);
+      e.text = happened->why;
+      owner_.events().publish(std::move(e));
+    }
+    if (happened->what == kind::joined) continue;
+    outputs_.lose(who);
+    blocks_.lose(who);
+    for (const auto& set : sets) set->lose(who.slot, who.epoch);
+    if (happened->what == kind::lost) executors_->replace(who.slot, who.epoch);
+  }
+}
+
+void scheduler::publish(event::kind what, const running_job& job, const task_set* set,
+                        const task_report* report, const std::string& text) {
+  if (!owner_.events().wanted()) return;
+  event e;
+  e.what = what;
+  e.job = job.id;
+  if (set != nullptr) e.stage = set->stage();
+  if (report != nullptr) {
+    e.partition = set->partition(report->index);
+    e.attempt = report->attempt;
+    e.slot = report->slot;
+    e.epoch = static_cast<std::int64_t>(report->epoch);
+    e.duration = std::chrono::duration_cast<std::chrono::microseconds>(report->cost);
+  }
+  e.text = text;
+  owner_.events().publish(std::move(e));
+}
+
+}  // namespace millrace::detail

@@ -1,0 +1,70 @@
+// Jobs into stages, stages into tasks, tasks to executors; retries, losses, cancelling.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "engine/executor_port.hpp"
+#include "engine/stored.hpp"
+#include "engine/task_set.hpp"
+#include "millrace/detail/engine/engine.hpp"
+#include "millrace/detail/engine/jobs.hpp"
+
+namespace millrace::detail {
+
+/// Any number of jobs at once, each on its caller's thread.
+class scheduler {
+ public:
+  scheduler(engine& owner, std::shared_ptr<executor_port> executors, int max_failures);
+  ~scheduler();
+  scheduler(const scheduler&) = delete;
+  scheduler& operator=(const scheduler&) = delete;
+
+  std::vector<task_result> run(const job& what);
+  map_outputs& outputs() { return outputs_; }
+  kept_blocks& blocks() { return blocks_; }
+  /// Cancels all jobs; later ones throw. Ends the executors.
+  void stop();
+
+ private:
+  struct running_job;
+
+  /// Computes what is missing of all shuffles that the dataset stands on, deepest first.
+  void prepare(running_job& job, const node& dataset);
+  void compute(running_job& job, const shuffle& from);
+  /// Runs one stage to its end; false: a map output was lost on the way, and the tasks in `left`
+  /// are still to be done after it was computed again.
+  bool run_stage(running_job& job, std::vector<int>& left, const task_set::body& body,
+                 const std::function<void(int partition, task_report& done)>& take);
+  [[noreturn]] void fail(running_job& job, const task_set& set, const task_report& report);
+
+  executor_id place(int task);
+  /// Hears what happened to executors; waits up to `timeout` for the first event.
+  void watch_executors(std::chrono::milliseconds timeout);
+  void publish(event::kind what, const running_job& job, const task_set* set,
+               const task_report* report, const std::string& text);
+
+  engine& owner_;
+  std::shared_ptr<executor_port> executors_;
+  const int max_failures_;
+  map_outputs outputs_;
+  kept_blocks blocks_;
+  std::atomic<int> next_job_{0};
+  std::atomic<int> next_stage_{0};
+  std::atomic<bool> stopping_{false};
+
+  std::mutex polling_;  // one thread polls the port at a time
+  std::mutex mutex_;
+  std::map<int, std::uint64_t> alive_;  // slot to epoch
+  std::set<std::shared_ptr<task_set>> active_;
+};
+
+}  // namespace millrace::detail

@@ -1,0 +1,81 @@
+#include "engine/task_set.hpp"
+
+#include <utility>
+
+#include "engine/scheduler.hpp"
+#include "engine/stored.hpp"
+
+namespace millrace::detail {
+
+namespace {
+
+/// A task's view of what its engine keeps.
+class engine_task final : public task_context {
+ public:
+  engine_task(scheduler& owner, const task_order& order, int partition)
+      : task_context(partition, order.attempt, order.set->cancelling()), owner_(owner), order_(order) {}
+
+  map_output_ptr fetch(const shuffle& from, int map) override {
+    return owner_.outputs().fetch(from, map);
+  }
+  std::unique_ptr<cursor> open_kept(const node& dataset, int partition) override {
+    return owner_.blocks().open(dataset, partition, *this, {order_.slot, order_.epoch});
+  }
+
+ private:
+  scheduler& owner_;
+  const task_order& order_;
+};
+
+}  // namespace
+
+void task_order::run() const { set->run(*this); }
+
+void task_set::run(const task_order& order) {
+  task_report report;
+  report.index = order.index;
+  report.attempt = order.attempt;
+  report.slot = order.slot;
+  report.epoch = order.epoch;
+  const auto begin = std::chrono::steady_clock::now();
+  engine_task task(owner_, order, partition(order.index));
+  using outcome = task_report::outcome;
+  try {
+    if (!task.cancelled()) report.result = run_(task, task.partition());
+    if (task.cancelled()) report.what = outcome::cancelled;
+  } catch (const fetch_failure&) {
+    report.what = outcome::fetch_failed;
+  } catch (...) {
+    report.what = outcome::failed;
+    report.failure = std::current_exception();
+    report.operation = task.failed_operation();
+    report.row = task.failed_row();
+  }
+  report.cost = std::chrono::steady_clock::now() - begin;
+  deliver(std::move(report));
+}
+
+void task_set::deliver(task_report report) {
+  // Notified under the lock: the waiting job may end and destroy what this thread still uses.
+  const std::lock_guard lock(mutex_);
+  reports_.push_back(std::move(report));
+  arrived_.notify_one();
+}
+
+void task_set::lose(int slot, std::uint64_t epoch) {
+  task_report report;
+  report.what = task_report::outcome::lost;
+  report.index = -1;
+  report.slot = slot;
+  report.epoch = epoch;
+  deliver(std::move(report));
+}
+
+std::vector<task_report> task_set::take(std::chrono::milliseconds timeout) {
+  std::unique_lock lock(mutex_);
+  if (reports_.empty() && timeout.count() != 0)
+    arrived_.wait_for(lock, timeout, [this] { return !reports_.empty(); });
+  return std::exchange(reports_, {});
+}
+
+}  // namespace millrace::detail

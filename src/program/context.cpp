@@ -1,0 +1,68 @@
+#include "millrace/context.hpp"
+
+
+#include <algorithm>
+
+#include "millrace/detail/dataset/operations.hpp"
+#include "millrace/error.hpp"
+#include "program/master.hpp"
+
+namespace millrace {
+
+namespace {
+
+std::shared_ptr<detail::engine> make_engine(const context_options& o) {
+  const program::master where = program::parse_master(o.master);
+  detail::engine::options e;
+  e.name = o.name;
+  e.threads = where.threads;
+  e.conf = detail::settings(o.conf);
+  e.max_failures = where.max_failures;
+  return std::make_shared<detail::engine>(std::move(e));
+}
+
+}  // namespace
+
+context::context(context_options options) : core_(make_engine(options)) {}
+
+rdd<std::int64_t> context::range(std::int64_t begin, std::int64_t end, std::int64_t step,
+                                 int slices) const {
+  return rdd<std::int64_t>(
+      detail::from_range(core_, begin, end, step, slices == 0 ? default_parallelism() : slices));
+}
+
+rdd<std::string_view> context::text_file(const std::string& path, int min_partitions) const {
+  return rdd<std::string_view>(detail::from_text_file(
+      core_, path, min_partitions == 0 ? std::min(default_parallelism(), 2) : min_partitions));
+}
+
+int context::default_parallelism() const { return core_->default_parallelism(); }
+const std::string& context::name() const { return core_->name(); }
+void context::stop() const { core_->stop(); }
+
+detail::node_ptr context::parallelize_rows(detail::row_buffer all, int slices) const {
+  if (slices < 0)
+    throw usage_error("parallelize: the number of partitions must be positive: " +
+                      std::to_string(slices));
+  const auto n = static_cast<std::size_t>(slices == 0 ? default_parallelism() : slices);
+  const std::size_t total = all.size();
+  std::vector<detail::row_buffer_ptr> parts;
+  if (n == 1) {
+    parts.push_back(std::make_shared<detail::row_buffer>(std::move(all)));
+  } else {
+    for (std::size_t i = 0; i < n; ++i) {
+      const std::size_t from = i * total / n;
+      const std::size_t to = (i + 1) * total / n;
+      auto part = std::make_shared<detail::row_buffer>(all.type());
+      // Rows are moved; the views among them are copied, so that each part stands alone.
+      for (std::size_t at = from; at < to; at += detail::chunk_rows)
+        part->append({all.row(at), static_cast<std::uint32_t>(
+                                       std::min<std::size_t>(detail::chunk_rows, to - at)),
+                      true});
+      parts.push_back(std::move(part));
+    }
+  }
+  return detail::from_rows(core_, all.type(), std::move(parts));
+}
+
+}  // namespace millrace
