@@ -87,10 +87,16 @@ std::uint32_t entry_layout::hash(const char* entry) const {
   return h;
 }
 
-std::uint32_t entry_layout::hash_key(const void* key) const {
-  if (form_ == key_form::general) return static_cast<std::uint32_t>(hash_row(*key_, key) >> 16);
-  const key_source s = source(0);
-  return kernels().hash(&s, static_cast<const char*>(key));
+void entry_layout::hash_keys(const char* rows, std::uint32_t key_in_row, std::uint32_t row_stride,
+                             std::uint32_t n, std::uint32_t* hashes) const {
+  if (form_ != key_form::general) {
+    const key_source s = source(key_in_row);
+    kernels().hash(&s, rows, row_stride, n, hashes);
+    return;
+  }
+  for (std::uint32_t i = 0; i < n; ++i)
+    hashes[i] = static_cast<std::uint32_t>(
+        hash_row(*key_, rows + std::size_t{i} * row_stride + key_in_row) >> 16);
 }
 
 void entry_layout::make_key(const char* entry, void* to) const {
@@ -144,9 +150,25 @@ void entry_layout::destroy(char* entries, std::size_t keys, std::size_t values) 
   }
 }
 
+map_output::map_output(entry_layout layout, aligned_memory entries, std::vector<std::size_t> starts,
+                       arena texts, bool unique_keys)
+    : unique_keys_(unique_keys),
+      layout_(std::make_unique<entry_layout>(std::move(layout))),
+      entries_(std::move(entries)),
+      entry_count_(starts.back()),
+      texts_(std::move(texts)) {
+  for (std::size_t p = 0; p + 1 < starts.size(); ++p)
+    runs_.push_back({static_cast<const char*>(entries_.get()) + starts[p] * layout_->stride(),
+                     starts[p + 1] - starts[p]});
+}
+
+map_output::map_output(std::vector<row_buffer> rows) : rows_(std::move(rows)) {
+  for (const auto& part : rows_) runs_.push_back({static_cast<const char*>(part.data()), part.size()});
+}
+
 map_output::~map_output() {
-  if (data != nullptr && !starts.empty())
-    layout.destroy(static_cast<char*>(data.get()), starts.back(), starts.back());
+  if (entries_ != nullptr)
+    layout_->destroy(static_cast<char*>(entries_.get()), entry_count_, entry_count_);
 }
 
 namespace {
@@ -181,36 +203,25 @@ std::vector<std::uint32_t> assign(const entry_layout& layout, const char* entrie
 
 }  // namespace
 
-std::shared_ptr<map_output> scatter(const entry_layout& layout, aligned_memory entries,
-                                    std::size_t count, arena texts, const partitioner& by) {
-  if (by.partitions == 1) {
-    auto out = std::make_shared<map_output>(layout);
-    out->starts = {0, count};
-    out->data = std::move(entries);
-    out->texts = std::move(texts);
-    return out;
-  }
+map_output_ptr scatter(const entry_layout& layout, aligned_memory entries, std::size_t count,
+                       arena texts, const partitioner& by, bool unique_keys) {
+  if (by.partitions == 1)
+    return std::make_shared<map_output>(layout, std::move(entries), std::vector<std::size_t>{0, count},
+                                        std::move(texts), unique_keys);
+  auto* from = static_cast<char*>(entries.get());
   std::vector<std::uint32_t> to;
   try {
-    to = assign(layout, static_cast<const char*>(entries.get()), count, by);
+    to = assign(layout, from, count, by);
   } catch (...) {
-    layout.destroy(static_cast<char*>(entries.get()), count, count);
+    layout.destroy(from, count, count);
     throw;
   }
-  return scatter(layout, std::move(entries), count, std::move(texts), to, by.partitions);
-}
-
-std::shared_ptr<map_output> scatter(const entry_layout& layout, aligned_memory entries,
-                                    std::size_t count, arena texts,
-                                    const std::vector<std::uint32_t>& to, int partitions) {
-  auto out = std::make_shared<map_output>(layout);
-  std::vector<std::size_t> starts(static_cast<std::size_t>(partitions) + 1);
+  std::vector<std::size_t> starts(static_cast<std::size_t>(by.partitions) + 1);
   for (const auto p : to) ++starts[p + 1];
   for (std::size_t p = 1; p < starts.size(); ++p) starts[p] += starts[p - 1];
   const std::uint32_t stride = layout.stride();
   aligned_memory data = allocate_aligned(count * stride);
   auto* target = static_cast<char*>(data.get());
-  auto* from = static_cast<char*>(entries.get());
   std::vector<std::size_t> next(starts.begin(), starts.end() - 1);
   if (layout.trivial() && stride == 32) {
     for (std::size_t i = 0; i < count; ++i)
@@ -219,10 +230,8 @@ std::shared_ptr<map_output> scatter(const entry_layout& layout, aligned_memory e
     for (std::size_t i = 0; i < count; ++i)
       layout.relocate(target + next[to[i]]++ * stride, from + i * stride, 1);
   }
-  out->data = std::move(data);
-  out->starts = std::move(starts);
-  out->texts = std::move(texts);
-  return out;
+  return std::make_shared<map_output>(layout, std::move(data), std::move(starts), std::move(texts),
+                                      unique_keys);
 }
 
 }  // namespace millrace::detail

@@ -32,7 +32,9 @@ class entry_layout {
   /// How keys are read from rows in which they lie at `key_in_row`.
   key_source source(std::uint32_t key_in_row) const;
   std::uint32_t hash(const char* entry) const;
-  std::uint32_t hash_key(const void* key) const;
+  /// The partition hashes of keys that lie at `key_in_row` in rows.
+  void hash_keys(const char* rows, std::uint32_t key_in_row, std::uint32_t row_stride, std::uint32_t n,
+                 std::uint32_t* hashes) const;
   /// Constructs the key as a row at `to`; its text stays in the entry or its arena.
   void make_key(const char* entry, void* to) const;
   /// Moves an entry to fresh memory and ends the old one.
@@ -54,36 +56,40 @@ class entry_layout {
   bool trivial_ = true;
 };
 
-/// What one map task hands to all reducers: entries by partition. Immutable once written.
-struct map_output {
-  explicit map_output(entry_layout l) : layout(std::move(l)) {}
+/// What one map task hands to all reducers: by partition, entries or whole rows side by side.
+/// Immutable once written.
+class map_output {
+ public:
+  /// Entries in order of their partition; partition p begins at starts[p].
+  map_output(entry_layout layout, aligned_memory entries, std::vector<std::size_t> starts, arena texts,
+             bool unique_keys);
+  /// Whole rows, a buffer a partition.
+  explicit map_output(std::vector<row_buffer> rows);
   map_output(const map_output&) = delete;
   map_output& operator=(const map_output&) = delete;
   ~map_output();
 
-  const char* begin(int partition) const {
-    return static_cast<const char*>(data.get()) +
-           starts[static_cast<std::size_t>(partition)] * layout.stride();
-  }
-  std::size_t count(int partition) const {
-    const auto p = static_cast<std::size_t>(partition);
-    return starts[p + 1] - starts[p];
-  }
-  std::size_t bytes() const { return starts.back() * layout.stride() + texts.bytes(); }
+  const char* begin(int partition) const { return runs_[static_cast<std::size_t>(partition)].first; }
+  std::size_t count(int partition) const { return runs_[static_cast<std::size_t>(partition)].count; }
+  /// No key twice in a partition.
+  bool unique_keys() const { return unique_keys_; }
 
-  entry_layout layout;
-  aligned_memory data;
-  std::vector<std::size_t> starts;  // partitions + 1
-  arena texts;
-  bool unique_keys = false;  // no key twice in a partition
+ private:
+  struct run {
+    const char* first;
+    std::size_t count;
+  };
+  std::vector<run> runs_;
+  bool unique_keys_ = false;
+  std::unique_ptr<entry_layout> layout_;
+  aligned_memory entries_;
+  std::size_t entry_count_ = 0;
+  arena texts_;
+  std::vector<row_buffer> rows_;
 };
 
-/// Deals out `count` entries (which end there) to partitions, keeping their order.
-std::shared_ptr<map_output> scatter(const entry_layout& layout, aligned_memory entries,
-                                    std::size_t count, arena texts, const partitioner& by);
-/// The same where the partitions are known.
-std::shared_ptr<map_output> scatter(const entry_layout& layout, aligned_memory entries,
-                                    std::size_t count, arena texts,
-                                    const std::vector<std::uint32_t>& to, int partitions);
+/// Deals out `count` entries (which end there) to the partitions of their keys, keeping their order.
+map_output_ptr scatter(const entry_layout& layout, aligned_memory entries, std::size_t count,
+                       arena texts, const partitioner& by, bool unique_keys);
 
 }  // namespace millrace::detail

@@ -89,8 +89,9 @@ struct kernel_set {
                      std::uint32_t value_in_row, std::uint32_t n);
   // The keys of entries of the same layout, their hashes known.
   void (*merge)(table_core* t, const char* entries, std::uint32_t n, void** slots);
-  // 32-bit partition hash of a row's key, one by one.
-  std::uint32_t (*hash)(const key_source* key, const char* row);
+  // The partition hashes of the rows' keys.
+  void (*hash)(const key_source* key, const char* rows, std::uint32_t row_stride, std::uint32_t n,
+               std::uint32_t* hashes);
   // The index position of an entry under the table's seed.
   std::uint32_t (*position)(const table_core* t, const char* entry);
   // Appends rows as new entries without looking for equal keys; values stay unmade.

@@ -1,8 +1,6 @@
 #include "millrace/detail/dataset/row_buffer.hpp"
 
 #include <algorithm>
-#include <cstdlib>
-#include <new>
 #include <utility>
 
 namespace millrace::detail {
@@ -10,18 +8,9 @@ namespace millrace::detail {
 cursor::~cursor() = default;
 block_cursor::~block_cursor() = default;
 
-void aligned_free::operator()(void* p) const { std::free(p); }
-
-aligned_memory allocate_aligned(std::size_t bytes) {
-  const std::size_t rounded = std::max<std::size_t>((bytes + 63) / 64 * 64, 64);
-  void* memory = std::aligned_alloc(64, rounded);
-  if (memory == nullptr) throw std::bad_alloc();
-  return aligned_memory(memory);
-}
-
 row_buffer::row_buffer(row_buffer&& other) noexcept
     : type_(other.type_),
-      data_(std::exchange(other.data_, nullptr)),
+      data_(std::move(other.data_)),
       size_(std::exchange(other.size_, 0)),
       capacity_(std::exchange(other.capacity_, 0)),
       texts_(std::move(other.texts_)),
@@ -38,17 +27,15 @@ row_buffer& row_buffer::operator=(row_buffer&& other) noexcept {
 }
 
 row_buffer::~row_buffer() {
-  destroy_rows(*type_, data_, size_);
-  std::free(data_);
+  destroy_rows(*type_, data(), size_);
 }
 
 void row_buffer::reserve(std::size_t rows) {
   if (rows <= capacity_) return;
   aligned_memory bigger = allocate_aligned(rows * type_->size);
-  move_rows(*type_, bigger.get(), data_, size_);
-  destroy_rows(*type_, data_, size_);
-  std::free(data_);
-  data_ = bigger.release();
+  move_rows(*type_, bigger.get(), data(), size_);
+  destroy_rows(*type_, data(), size_);
+  data_ = std::move(bigger);
   capacity_ = rows;
 }
 
@@ -69,11 +56,11 @@ void row_buffer::append(row_buffer&& other) {
     return;
   }
   if (size_ + other.size_ > capacity_) reserve(std::max(size_ + other.size_, capacity_ * 2));
-  move_rows(*type_, row(size_), other.data_, other.size_);
+  move_rows(*type_, row(size_), other.data(), other.size_);
   size_ += other.size_;
   other.clear();
   if (other.texts_.bytes() == 0 && other.adopted_ == nullptr) return;
-  std::free(std::exchange(other.data_, nullptr));
+  other.data_ = nullptr;
   other.capacity_ = 0;
   auto holder = std::make_unique<row_buffer>(std::move(other));
   auto* last = holder.get();
@@ -82,13 +69,18 @@ void row_buffer::append(row_buffer&& other) {
   adopted_ = std::move(holder);
 }
 
+void* row_buffer::extend(std::size_t n) {
+  if (size_ + n > capacity_) reserve(std::max(size_ + n, capacity_ * 2));
+  return row(size_);
+}
+
 void* row_buffer::place() {
   if (size_ == capacity_) reserve(std::max<std::size_t>(capacity_ * 2, 16));
   return row(size_);
 }
 
 void row_buffer::clear() {
-  destroy_rows(*type_, data_, size_);
+  destroy_rows(*type_, data(), size_);
   size_ = 0;
 }
 

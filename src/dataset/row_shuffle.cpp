@@ -1,7 +1,7 @@
 #include "dataset/row_shuffle.hpp"
 
 #include <algorithm>
-#include <cstdlib>
+#include <cstring>
 #include <utility>
 
 #include "millrace/detail/base/hash.hpp"
@@ -13,15 +13,17 @@ row_shuffle::row_shuffle(node_ptr parent, int partitions, partitioner_ptr by)
 
 namespace {
 
-/// Rows side by side with the partition each goes to.
+/// Deals out each chunk as it comes.
 class row_writer {
  public:
   row_writer(const row_type& rows, int map, int partitions, const partitioner* by)
-      : rows_(rows), by_(by), partitions_(static_cast<std::uint32_t>(partitions)), kept_(rows) {
+      : rows_(rows), by_(by), partitions_(static_cast<std::uint32_t>(partitions)) {
     // Each map partition begins elsewhere, or small partitions would all fill the first few.
     next_ = static_cast<std::uint32_t>(
         mix(static_cast<std::uint64_t>(map) + 1, hash_constant_0) % partitions_);
     if (by_ != nullptr && by_->by_hash()) hashing_ = std::make_unique<entry_layout>(&by_->key, nullptr);
+    for (int p = 0; p < partitions; ++p) parts_.emplace_back(rows);
+    places_.resize(partitions_);
   }
 
   static flow push(void* self, const chunk& rows) {
@@ -29,36 +31,51 @@ class row_writer {
     return flow::more;
   }
 
-  map_output_ptr finish() {
-    const entry_layout layout(nullptr, &rows_);
-    const std::size_t n = kept_.size();
-    aligned_memory entries = allocate_aligned(n * layout.stride());
-    char* to = static_cast<char*>(entries.get());
-    move_rows(rows_, to, kept_.data(), n);  // the stride of whole rows is their size
-    kept_.clear();
-    return scatter(layout, std::move(entries), n, std::move(kept_.texts()), to_,
-                   static_cast<int>(partitions_));
-  }
+  map_output_ptr finish() { return std::make_shared<map_output>(std::move(parts_)); }
 
  private:
   void add(const chunk& rows) {
-    const std::size_t before = to_.size();
-    to_.resize(before + rows.count);
-    std::uint32_t* to = to_.data() + before;
-    const char* row = static_cast<const char*>(rows.rows);
+    assign(rows);
+    const std::uint32_t size = rows_.size;
+    char* from = static_cast<char*>(rows.rows);
+    if (!rows_.trivial || rows_.holds_views) {
+      for (std::uint32_t i = 0; i < rows.count; ++i, from += size)
+        parts_[to_[i]].append({from, 1, rows.movable});
+      return;
+    }
+    std::fill(counts_.begin(), counts_.end(), 0);
+    counts_.resize(partitions_);
+    for (std::uint32_t i = 0; i < rows.count; ++i) ++counts_[to_[i]];
+    for (std::uint32_t p = 0; p < partitions_; ++p) {
+      if (counts_[p] == 0) continue;
+      places_[p] = static_cast<char*>(parts_[p].extend(counts_[p]));
+      parts_[p].added(counts_[p]);
+    }
+    const auto deal = [&](auto copy) {
+      for (std::uint32_t i = 0; i < rows.count; ++i, from += size) {
+        char*& to = places_[to_[i]];
+        copy(to, from);
+        to += size;
+      }
+    };
+    if (size == 16) deal([](char* to, const char* row) { std::memcpy(to, row, 16); });
+    else if (size == 8) deal([](char* to, const char* row) { std::memcpy(to, row, 8); });
+    else deal([size](char* to, const char* row) { std::memcpy(to, row, size); });
+  }
+
+  void assign(const chunk& rows) {
+    const char* first = static_cast<const char*>(rows.rows);
     if (by_ == nullptr) {
       for (std::uint32_t i = 0; i < rows.count; ++i) {
-        to[i] = next_;
+        to_[i] = next_;
         next_ = next_ + 1 == partitions_ ? 0 : next_ + 1;
       }
     } else if (hashing_ != nullptr) {
-      const char* key = row + rows_.field(0).offset;
-      for (std::uint32_t i = 0; i < rows.count; ++i, key += rows_.size)
-        to[i] = partition_of_hash(hashing_->hash_key(key), partitions_);
+      hashing_->hash_keys(first, rows_.field(0).offset, rows_.size, rows.count, to_);
+      for (std::uint32_t i = 0; i < rows.count; ++i) to_[i] = partition_of_hash(to_[i], partitions_);
     } else {
-      by_->assign(row + rows_.field(0).offset, rows_.size, rows.count, to);
+      by_->assign(first + rows_.field(0).offset, rows_.size, rows.count, to_);
     }
-    kept_.append(rows);
   }
 
   const row_type& rows_;
@@ -66,8 +83,10 @@ class row_writer {
   std::uint32_t partitions_;
   std::uint32_t next_ = 0;
   std::unique_ptr<entry_layout> hashing_;
-  row_buffer kept_;
-  std::vector<std::uint32_t> to_;
+  std::vector<row_buffer> parts_;
+  std::vector<char*> places_;
+  std::vector<std::uint32_t> counts_;
+  std::uint32_t to_[chunk_capacity];
 };
 
 }  // namespace

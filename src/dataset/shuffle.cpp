@@ -2,6 +2,7 @@
 
 #include <cstring>
 #include <utility>
+#include <vector>
 
 #include "dataset/table.hpp"
 
@@ -24,13 +25,11 @@ map_output_ptr keyed_shuffle::write(task_context& task, int map) const {
 
 namespace {
 
-/// Rows into a table, combining; or one after another where there is nothing to combine.
+/// Rows into a table, combining; one after another once that turned out not to pay.
 class entry_writer {
  public:
   entry_writer(const entry_layout& layout, const aggregator& a, const row_type& rows)
-      : table_(layout), aggregator_(a), rows_(rows), source_(layout.source(a.key_at)) {
-    combining_ = a.fold_values != nullptr || a.value == nullptr;
-  }
+      : table_(layout), aggregator_(a), rows_(rows), source_(layout.source(a.key_at)) {}
 
   static flow push(void* self, const chunk& rows) {
     static_cast<entry_writer*>(self)->add(rows);
@@ -38,22 +37,14 @@ class entry_writer {
   }
 
   map_output_ptr finish(const partitioner* by) {
-    const entry_layout& layout = table_.layout();
+    const entry_layout layout = table_.layout();
     const std::size_t n = table_.size();
-    const bool unique = combining_ && !gave_up_;
     auto [entries, texts] = table_.release();
     if (entries == nullptr) entries = allocate_aligned(0);
-    std::shared_ptr<map_output> out;
-    if (by != nullptr) {
-      out = scatter(layout, std::move(entries), n, std::move(texts), *by);
-    } else {
-      out = std::make_shared<map_output>(layout);
-      out->starts = {0, n};
-      out->data = std::move(entries);
-      out->texts = std::move(texts);
-    }
-    out->unique_keys = unique;
-    return out;
+    if (by != nullptr)
+      return scatter(layout, std::move(entries), n, std::move(texts), *by, !gave_up_);
+    return std::make_shared<map_output>(layout, std::move(entries), std::vector<std::size_t>{0, n},
+                                        std::move(texts), !gave_up_);
   }
 
  private:
@@ -63,40 +54,19 @@ class entry_writer {
   void add(const chunk& rows) {
     const char* first = static_cast<const char*>(rows.rows);
     const std::uint32_t stride = rows_.size;
-    if (combining_ && !gave_up_) {
-      if (aggregator_.sum != known_sum::none && table_.layout().form() != key_form::general) {
-        table_.sum(aggregator_.sum, source_, first, stride, aggregator_.value_at, rows.count);
-      } else {
-        table_.find(source_, first, stride, rows.count, slots_);
-        table_.fold(aggregator_.fold_values, aggregator_.function.get(), slots_,
-                    first + aggregator_.value_at, stride, rows.count);
-      }
-      seen_ += rows.count;
-      if (seen_ >= rows_before_judging && !judged_) {
-        judged_ = true;
-        gave_up_ = table_.size() > seen_ / 2;
-      }
-      return;
+    if (!gave_up_ && aggregator_.sum != known_sum::none &&
+        table_.layout().form() != key_form::general) {
+      table_.sum(aggregator_.sum, source_, first, stride, aggregator_.value_at, rows.count);
+    } else {
+      if (gave_up_) table_.append(source_, first, stride, rows.count, slots_);
+      else table_.find(source_, first, stride, rows.count, slots_);
+      table_.fold(aggregator_.fold_values, aggregator_.function.get(), slots_,
+                  first + aggregator_.value_at, stride, rows.count);
     }
-    table_.append(source_, first, stride, rows.count, slots_);
-    const auto keep = aggregator_.fold_values != nullptr ? aggregator_.fold_values : copy_values;
-    if (aggregator_.value == nullptr) return;
-    copying_ = aggregator_.value;
-    table_.fold(keep, keep == copy_values ? static_cast<const void*>(copying_)
-                                          : aggregator_.function.get(),
-                slots_, first + aggregator_.value_at, stride, rows.count);
-  }
-
-  /// A fold for values that are only carried: `function` is their row type.
-  static void copy_values(const void* function, const fold_batch& b) {
-    const auto& type = *static_cast<const row_type*>(function);
-    for (std::uint32_t i = 0; i < b.count; ++i) {
-      void* slot = reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(b.slots[i]) - 1);
-      const char* value = b.values + std::size_t{i} * b.stride;
-      if (type.trivial) std::memcpy(slot, value, type.size);
-      else copy_rows(type, slot, value, 1);
-      ++*b.made;
-      own_row(type, slot, *b.texts);
+    seen_ += rows.count;
+    if (seen_ >= rows_before_judging && !judged_) {
+      judged_ = true;
+      gave_up_ = table_.size() > seen_ / 2;
     }
   }
 
@@ -104,11 +74,9 @@ class entry_writer {
   const aggregator& aggregator_;
   const row_type& rows_;
   key_source source_;
-  bool combining_;
   bool gave_up_ = false;
   bool judged_ = false;
   std::uint64_t seen_ = 0;
-  const row_type* copying_ = nullptr;
   void* slots_[chunk_capacity];
 };
 

@@ -38,8 +38,10 @@ std::uint32_t aggregation_table::position_of(const char* entry) const {
 }
 
 void aggregation_table::rebuild_index(std::uint32_t capacity) {
-  index_ = std::make_unique<std::uint32_t[]>(capacity);
-  core_.index = index_.get();
+  index_ = nullptr;  // first, so that its memory can serve again
+  index_ = allocate_aligned(std::size_t{capacity} * sizeof(std::uint32_t));
+  std::memset(index_.get(), 0, std::size_t{capacity} * sizeof(std::uint32_t));
+  core_.index = static_cast<std::uint32_t*>(index_.get());
   core_.mask = capacity - 1;
   for (std::uint32_t e = 0; e < core_.used; ++e) {
     std::uint32_t i =

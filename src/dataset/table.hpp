@@ -54,7 +54,7 @@ class aggregation_table {
   table_core core_{};
   aligned_memory entries_;
   std::size_t entry_capacity_ = 0;
-  std::unique_ptr<std::uint32_t[]> index_;
+  aligned_memory index_;
   arena texts_;
   std::uint32_t made_ = 0;  // values constructed, in order of entries
 };

@@ -39,7 +39,7 @@ class aggregated_cursor final : public cursor {
     merged_ = true;
     std::erase_if(inputs_, [this](const map_output_ptr& m) { return m->count(partition_) == 0; });
     // One input whose keys are unique is the result already.
-    if (inputs_.size() == 1 && inputs_[0]->unique_keys) {
+    if (inputs_.size() == 1 && inputs_[0]->unique_keys()) {
       entries_ = const_cast<char*>(inputs_[0]->begin(partition_));
       count_ = inputs_[0]->count(partition_);
       return;

@@ -2,8 +2,9 @@
 #include <algorithm>
 #include <cstring>
 #include <utility>
+#include <vector>
 
-#include "dataset/shuffle.hpp"
+#include "dataset/row_shuffle.hpp"
 #include "dataset/table.hpp"
 #include "millrace/detail/dataset/operations.hpp"
 
@@ -11,22 +12,21 @@ namespace millrace::detail {
 
 namespace {
 
-/// The values of one side, brought together by key.
+/// Rows of one side for this partition, and their values brought together by key.
 struct side {
-  explicit side(const row_type& type) : values(&type) {}
-  const row_type* values;
-  std::vector<map_output_ptr> inputs;
+  explicit side(const row_type& pairs) : rows(&pairs), values(*pairs.field(1).type) {}
+  const row_type* rows;
+  row_runs input;
   std::vector<std::uint32_t> group_of;  // a row's group, in order of arrival
   std::vector<std::uint32_t> starts;    // while counting: rows of each group, one to the right
-  std::unique_ptr<row_buffer> placed;
+  row_buffer values;
 };
 
 class groups_cursor final : public cursor {
  public:
-  groups_cursor(std::vector<side> sides, int partition, const row_type& key, const row_type& rows,
+  groups_cursor(std::vector<side> sides, const row_type& key, const row_type& rows,
                 const void* function, group_loop run, std::string_view operation, task_context& task)
       : sides_(std::move(sides)),
-        partition_(partition),
         key_(key),
         run_(run),
         operation_(operation),
@@ -58,7 +58,7 @@ class groups_cursor final : public cursor {
     std::vector<const char*> values;
     std::vector<const std::uint32_t*> starts;
     for (const auto& s : sides_) {
-      values.push_back(static_cast<const char*>(s.placed->data()));
+      values.push_back(static_cast<const char*>(s.values.data()));
       starts.push_back(s.starts.data() + next_);
     }
     try {
@@ -74,91 +74,78 @@ class groups_cursor final : public cursor {
 
   void gather() {
     gathered_ = true;
-    for (auto& s : sides_) number(s);
+    // The smallest side first: it makes the table, the others mostly look up. The data decides.
+    std::vector<side*> order;
+    for (auto& s : sides_) order.push_back(&s);
+    std::stable_sort(order.begin(), order.end(),
+                     [](const side* a, const side* b) { return a->input.total < b->input.total; });
+    for (side* s : order) number(*s);
     for (auto& s : sides_) place(s);
   }
 
   /// Gives each key a number, in order of arrival, and counts its rows.
   void number(side& s) {
     void* slots[chunk_rows];
-    std::size_t total = 0;
-    for (const auto& m : s.inputs) total += m->count(partition_);
-    s.group_of.reserve(total);
-    for (const auto& m : s.inputs) {
-      // The value does not matter here: a table of keys reads any entries with these keys.
-      const std::uint32_t stride = m->layout.stride();
-      for (std::size_t i = 0, n = m->count(partition_); i < n; i += chunk_rows) {
-        const auto some = static_cast<std::uint32_t>(std::min<std::size_t>(chunk_rows, n - i));
-        find(m->begin(partition_) + i * stride, stride, some, slots);
-        s.starts.resize(std::size_t{table_.size()} + 1);
-        for (std::uint32_t j = 0; j < some; ++j) {
-          auto slot = reinterpret_cast<std::uintptr_t>(slots[j]);
-          std::uint32_t id = 0;
-          if ((slot & fresh_slot) != 0) std::memcpy(reinterpret_cast<void*>(slot - 1), &(id = known_++), 4);
-          else std::memcpy(&id, slots[j], 4);
-          s.group_of.push_back(id);
-          ++s.starts[id + 1];
+    s.group_of.resize(s.input.total);
+    std::uint32_t* group = s.group_of.data();
+    const key_source source = table_.layout().source(s.rows->field(0).offset);
+    const std::uint32_t stride = s.rows->size;
+    for (const auto& run : s.input.runs) {
+      for (std::size_t i = 0; i < run.count; i += chunk_rows) {
+        const auto n = static_cast<std::uint32_t>(std::min<std::size_t>(chunk_rows, run.count - i));
+        table_.find(source, run.rows + i * stride, stride, n, slots);
+        if (s.starts.size() <= table_.size()) s.starts.resize(std::size_t{table_.size()} * 2 + 2);
+        for (std::uint32_t j = 0; j < n; ++j) {
+          const auto slot = reinterpret_cast<std::uintptr_t>(slots[j]);
+          auto* id = reinterpret_cast<std::uint32_t*>(slot & ~fresh_slot);
+          if ((slot & fresh_slot) != 0) *id = known_++;
+          ++s.starts[*id + 1];
+          *group++ = *id;
         }
       }
       if (task_.cancelled()) return;
     }
   }
 
-  void find(const char* entries, std::uint32_t stride, std::uint32_t n, void** slots) {
-    const entry_layout& layout = table_.layout();
-    if (stride == layout.stride()) {
-      table_.merge(entries, n, slots);
-      return;
-    }
-    // Entries with a longer value: their heads side by side.
-    heads_.resize(std::size_t{n} * layout.stride());
-    for (std::uint32_t i = 0; i < n; ++i)
-      std::memcpy(heads_.data() + std::size_t{i} * layout.stride(), entries + std::size_t{i} * stride,
-                  layout.value_at());
-    table_.merge(heads_.data(), n, slots);
-  }
-
   void place(side& s) {
     s.starts.resize(std::size_t{table_.size()} + 1);
     for (std::size_t g = 1; g < s.starts.size(); ++g) s.starts[g] += s.starts[g - 1];
-    const row_type& type = *s.values;
-    s.placed = std::make_unique<row_buffer>(type);
-    const std::size_t total = s.group_of.size();
-    s.placed->reserve(total);
+    if (task_.cancelled()) return;
+    const row_type& type = s.values.type();
+    const std::size_t total = s.input.total;
+    const std::uint32_t stride = s.rows->size;
+    const std::uint32_t value_at = s.rows->field(1).offset;
     std::vector<std::uint32_t> next(s.starts.begin(), s.starts.end());
-    std::size_t row = 0;
+    const std::uint32_t* group = s.group_of.data();
+    char* to = static_cast<char*>(s.values.extend(total));
     const auto each = [&](auto put) {
-      for (const auto& m : s.inputs) {
-        const std::uint32_t stride = m->layout.stride();
-        const char* value = m->begin(partition_) + m->layout.value_at();
-        for (std::size_t i = 0, n = m->count(partition_); i < n && row < total; ++i, value += stride)
-          put(next[s.group_of[row++]]++, value);
+      for (const auto& run : s.input.runs) {
+        const char* value = run.rows + value_at;
+        for (std::size_t i = 0; i < run.count; ++i, value += stride) put(next[*group++]++, value);
       }
     };
-    char* to = static_cast<char*>(s.placed->data());
     if (type.trivial && type.size == 8) {
       each([to](std::size_t at, const char* v) { std::memcpy(to + at * 8, v, 8); });
     } else if (type.trivial) {
       each([to, &type](std::size_t at, const char* v) { std::memcpy(to + at * type.size, v, type.size); });
     } else {
-      // Copied in order of arrival first and permuted by moves: an exception leaves nothing half made.
+      // Copied in order of arrival and then permuted by moves: an exception leaves nothing half made.
       row_buffer arrived(type);
       arrived.reserve(total);
-      std::vector<std::uint32_t> target;
+      std::vector<std::size_t> target;
       target.reserve(total);
       each([&](std::size_t at, const char* v) {
         copy_rows(type, arrived.place(), v, 1);
         arrived.added();
-        target.push_back(static_cast<std::uint32_t>(at));
+        target.push_back(at);
       });
       for (std::size_t i = 0; i < total; ++i) move_rows(type, to + target[i] * type.size, arrived.row(i), 1);
     }
-    for (std::size_t i = 0; i < total; ++i) s.placed->added();
+    s.values.added(total);
     s.group_of = {};
   }
 
   std::vector<side> sides_;
-  int partition_;
   const row_type& key_;
   group_loop run_;
   std::string_view operation_;
@@ -166,21 +153,35 @@ class groups_cursor final : public cursor {
   aggregation_table table_;
   aligned_memory keys_;
   aligned_memory buffer_;
-  std::vector<char> heads_;
   step_state state_;
   std::uint32_t known_ = 0;
   std::uint32_t next_ = 0;
   bool gathered_ = false;
 };
 
+/// A partition of a parent that is partitioned as it should be, as if it had been shuffled.
+row_runs read_own(const node& parent, int partition, task_context& task) {
+  row_buffer rows(parent.rows());
+  const auto from = task.open(parent, partition);
+  while (from->step(rows.collector()) == flow::more)
+    if (task.cancelled()) break;
+  std::vector<row_buffer> parts;
+  parts.push_back(std::move(rows));
+  auto held = std::make_shared<const map_output>(std::move(parts));
+  row_runs own;
+  own.total = held->count(0);
+  const char* first = held->begin(0);
+  own.runs.push_back({std::move(held), first, own.total});
+  return own;
+}
+
 class grouped_node final : public node {
  public:
-  /// What belongs to side i: a shuffle, or a parent that is partitioned already.
+  /// What belongs to a side: the index of a shuffle, or of a parent that is partitioned already.
   struct source {
-    aggregator pairs;
-    entry_layout layout;
-    int shuffle;  // index, or -1
-    int parent;
+    const row_type* rows;
+    bool shuffled;
+    std::size_t index;
   };
   grouped_node(facts f, std::vector<source> sources, function_state function, group_loop run)
       : node(std::move(f)), sources_(std::move(sources)), function_(std::move(function)), run_(run) {}
@@ -188,20 +189,11 @@ class grouped_node final : public node {
   std::unique_ptr<cursor> open(int partition, task_context& task) const override {
     std::vector<side> sides;
     for (const auto& s : sources_) {
-      side& added = sides.emplace_back(*s.pairs.value);
-      if (s.shuffle < 0) {
-        const auto own = write_entries(*parents()[static_cast<std::size_t>(s.parent)], partition,
-                                       s.layout, s.pairs, nullptr, task);
-        // As if it came from a shuffle in which only this partition has rows.
-        auto as_output = std::const_pointer_cast<map_output>(own);
-        as_output->starts.insert(as_output->starts.begin(), static_cast<std::size_t>(partition), 0);
-        added.inputs.push_back(own);
-      } else {
-        const shuffle& from = *shuffles()[static_cast<std::size_t>(s.shuffle)];
-        for (int m = 0; m < from.parent()->partitions(); ++m) added.inputs.push_back(task.fetch(from, m));
-      }
+      side& added = sides.emplace_back(*s.rows);
+      added.input = s.shuffled ? fetch_rows(*shuffles()[s.index], partition, task)
+                               : read_own(*parents()[s.index], partition, task);
     }
-    return std::make_unique<groups_cursor>(std::move(sides), partition, *sources_[0].pairs.key, rows(),
+    return std::make_unique<groups_cursor>(std::move(sides), *sources_[0].rows->field(0).type, rows(),
                                            function_.get(), run_, operation(), task);
   }
 
@@ -218,18 +210,12 @@ node_ptr group_by_key(std::vector<node_ptr> from, const row_type& rows, std::str
   node::facts f{from[0]->context(), &rows, operation, by->partitions, {}, {}, by};
   std::vector<grouped_node::source> sources;
   for (const auto& p : from) {
-    aggregator pairs;  // carries values, combines nothing
-    pairs.key = p->rows().field(0).type;
-    pairs.key_at = p->rows().field(0).offset;
-    pairs.value = pairs.combined = p->rows().field(1).type;
-    pairs.value_at = p->rows().field(1).offset;
-    entry_layout layout(pairs.key, pairs.value);
     if (p->by_key() != nullptr && p->by_key()->same_as(*by)) {
-      sources.push_back({pairs, layout, -1, static_cast<int>(f.parents.size())});
+      sources.push_back({&p->rows(), false, f.parents.size()});
       f.parents.push_back(p);
     } else {
-      sources.push_back({pairs, layout, static_cast<int>(f.shuffles.size()), -1});
-      f.shuffles.push_back(std::make_shared<keyed_shuffle>(p, layout, pairs, by));
+      sources.push_back({&p->rows(), true, f.shuffles.size()});
+      f.shuffles.push_back(std::make_shared<row_shuffle>(p, by->partitions, by));
     }
   }
   return std::make_shared<grouped_node>(std::move(f), std::move(sources), std::move(function), run);

@@ -7,6 +7,7 @@
 #include "millrace/detail/dataset/arena.hpp"
 #include "millrace/detail/dataset/cursor.hpp"
 #include "millrace/detail/dataset/row_type.hpp"
+#include "millrace/detail/storage/memory.hpp"
 
 namespace millrace::detail {
 
@@ -24,10 +25,10 @@ class row_buffer {
   const row_type& type() const { return *type_; }
   std::size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
-  void* data() { return data_; }
-  const void* data() const { return data_; }
-  void* row(std::size_t i) { return static_cast<char*>(data_) + i * type_->size; }
-  const void* row(std::size_t i) const { return static_cast<const char*>(data_) + i * type_->size; }
+  void* data() { return data_.get(); }
+  const void* data() const { return data_.get(); }
+  void* row(std::size_t i) { return static_cast<char*>(data_.get()) + i * type_->size; }
+  const void* row(std::size_t i) const { return static_cast<const char*>(data_.get()) + i * type_->size; }
   /// Bytes held, texts included.
   std::size_t bytes() const { return capacity_ * type_->size + texts_.bytes(); }
 
@@ -40,7 +41,9 @@ class row_buffer {
   void append(row_buffer&& other);
   /// Room for one more row at the end, uninitialised; `added` counts it in once it is constructed.
   void* place();
-  void added() { ++size_; }
+  /// The same for `n` rows.
+  void* extend(std::size_t n);
+  void added(std::size_t n = 1) { size_ += n; }
   arena& texts() { return texts_; }
 
   /// Destroys the rows; keeps the memory.
@@ -51,7 +54,7 @@ class row_buffer {
 
  private:
   const row_type* type_;
-  void* data_ = nullptr;
+  aligned_memory data_;
   std::size_t size_ = 0;
   std::size_t capacity_ = 0;
   arena texts_;
@@ -63,12 +66,5 @@ using row_buffer_ptr = std::shared_ptr<const row_buffer>;
 
 /// Gives the rows of a kept buffer, chunk by chunk, and holds it meanwhile.
 std::unique_ptr<cursor> read_rows(row_buffer_ptr rows);
-
-/// Memory for `bytes` at an alignment of 64 at least. Throws std::bad_alloc.
-struct aligned_free {
-  void operator()(void* p) const;
-};
-using aligned_memory = std::unique_ptr<void, aligned_free>;
-aligned_memory allocate_aligned(std::size_t bytes);
 
 }  // namespace millrace::detail

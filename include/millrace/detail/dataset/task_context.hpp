@@ -13,7 +13,7 @@
 
 namespace millrace::detail {
 
-struct map_output;
+class map_output;
 using map_output_ptr = std::shared_ptr<const map_output>;
 
 /// Thrown where a map output is not to be had: the engine computes it again, then this task.
