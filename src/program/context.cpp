@@ -1,6 +1,5 @@
 #include "millrace/context.hpp"
 
-
 #include <algorithm>
 
 #include "millrace/detail/dataset/operations.hpp"
@@ -56,9 +55,9 @@ detail::node_ptr context::parallelize_rows(detail::row_buffer all, int slices) c
       auto part = std::make_shared<detail::row_buffer>(all.type());
       // Rows are moved; the views among them are copied, so that each part stands alone.
       for (std::size_t at = from; at < to; at += detail::chunk_rows)
-        part->append({all.row(at), static_cast<std::uint32_t>(
-                                       std::min<std::size_t>(detail::chunk_rows, to - at)),
-                      true});
+        part->append(
+            {all.row(at),
+             static_cast<std::uint32_t>(std::min<std::size_t>(detail::chunk_rows, to - at)), true});
       parts.push_back(std::move(part));
     }
   }

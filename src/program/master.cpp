@@ -51,8 +51,9 @@ int usable_cores() {
 
 master parse_master(std::string_view text) {
   const auto wrong = [&]() -> usage_error {
-    return usage_error("the master is not understood; use local, local[N], local[*] or local[N,F]: " +
-                       std::string(text));
+    return usage_error(
+        "the master is not understood; use local, local[N], local[*] or local[N,F]: " +
+        std::string(text));
   };
   if (text == "local") return {};
   if (text == "ray" || text.starts_with("ray://"))

@@ -10,7 +10,8 @@ struct master {
   int max_failures = 1;
 };
 
-/// `local`, `local[N]`, `local[*]`, `local[N,F]`, `local[*,F]`. Throws usage_error for anything else.
+/// `local`, `local[N]`, `local[*]`, `local[N,F]`, `local[*,F]`. Throws usage_error for anything
+/// else.
 master parse_master(std::string_view text);
 
 /// The cores this process may use: its affinity, and the quota of its cgroup.

@@ -1,0 +1,70 @@
+// What arrives between batches: receivers hand over blocks, the batch clock gives them to batches.
+#pragma once
+
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <string>
+
+#include "millrace/detail/base/clock.hpp"
+#include "millrace/detail/dataset/operations.hpp"
+#include "millrace/detail/dataset/row_buffer.hpp"
+#include "millrace/detail/streaming/stream_node.hpp"
+
+namespace millrace::detail {
+
+/// Records that arrived together: they become one partition of their batch. Text or rows.
+struct received_block {
+  text_block text{};
+  row_buffer_ptr rows{};
+  std::int64_t records = -1;  // -1: nobody counted
+  std::size_t bytes = 0;      // what it counts against streaming.receiver.maxBytes
+};
+
+/// Where a receiver puts what it received. Any thread.
+class receiver_sink {
+ public:
+  virtual void store(received_block block) = 0;
+  /// True: with the bytes of whole records that the receiver has not stored yet, as many wait or
+  /// are in work as it may have. It must read no further until `receiver_port::resume` is called,
+  /// which is promised.
+  [[nodiscard]] virtual bool pause(std::size_t not_stored) = 0;
+  /// Whether someone wants to know how many records a block has.
+  [[nodiscard]] virtual bool counting() const = 0;
+  /// Whether what arrives now belongs to another block than what arrived at `first`.
+  [[nodiscard]] virtual bool block_is_due(time_point_ms first) const = 0;
+  [[nodiscard]] virtual time_point_ms now() const = 0;
+
+  /// Something is wrong that the receiver can live with (a peer that went away, a record left out):
+  /// an event. The log is the receiver's own business.
+  virtual void report(std::string text) noexcept = 0;
+  /// It can't go on: the stream fails with this error. Returns at once.
+  virtual void fail(std::exception_ptr why) noexcept = 0;
+
+ protected:
+  ~receiver_sink() = default;
+};
+
+/// What a connector implements to receive. It occupies no thread of the engine.
+class receiver_port {
+ public:
+  virtual ~receiver_port();
+  /// Begins; must not block for long. `to` outlives the port's use of it.
+  virtual void start(receiver_sink& to) = 0;
+  /// After it returned nothing is stored but by `cut`. May be called twice. Not from a call to
+  /// the sink.
+  virtual void stop() noexcept = 0;
+  /// Stores what is whole of what has arrived: the batch clock fires. Any thread, no call at once
+  /// with another.
+  virtual void cut() = 0;
+  /// There is room again, after `receiver_sink::pause` said there was none. Any thread.
+  virtual void resume() noexcept = 0;
+  /// "socket text localhost:9999"
+  virtual std::string description() const = 0;
+};
+
+/// A stream of what the port receives; rows of text for text blocks.
+stream_ptr receiver_stream(const stream_engine_ptr& engine, const row_type& rows,
+                           std::unique_ptr<receiver_port> port);
+
+}  // namespace millrace::detail

@@ -1,0 +1,90 @@
+// The heart of a streaming context: its graph, its batches, its life from start to stop.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "millrace/detail/base/clock.hpp"
+#include "millrace/detail/engine/engine.hpp"
+#include "millrace/detail/streaming/stream_graph.hpp"
+
+namespace millrace::detail {
+
+class batch_loop;
+class batch_runner;
+
+/// Any thread may call any member but where said otherwise.
+class stream_engine : public std::enable_shared_from_this<stream_engine> {
+ public:
+  enum class life : unsigned char { initialized, active, stopped };
+  enum class ending : unsigned char { at_once, graceful };
+
+  /// `interval` of batches: at least 1 ms, else usage_error.
+  stream_engine(std::shared_ptr<engine> core, std::chrono::milliseconds interval);
+  /// REQUIRES: not active, or the last thread of its own lets it go.
+  ~stream_engine();
+  stream_engine(const stream_engine&) = delete;
+  stream_engine& operator=(const stream_engine&) = delete;
+
+  const std::shared_ptr<engine>& core() const { return core_; }
+  std::chrono::milliseconds interval() const { return interval_; }
+  life state() const { return life_.load(std::memory_order_acquire); }
+
+  // ---- the graph; one thread
+  /// usage_error once the context has started or stopped.
+  void check_building(std::string_view what) const;
+  stream_graph& graph() { return graph_; }
+
+  // ---- its life
+  /// Batches from the next multiple of the interval on, on threads of their own. Does nothing where
+  /// it is active. `when_ended` is called once, by the thread that ends the last.
+  void start(std::function<void()> when_ended = {});
+  /// The same without threads: a batch runs when `step` is called, on the calling thread.
+  void start_stepped();
+  /// Runs the batch of `time`. Throws stream_error; after that nothing runs.
+  void step(time_point_ms time);
+
+  /// Ends it and waits until the last batch has ended. Graceful: inputs close, records that wait
+  /// get one more batch, and all batches run to their end, within streaming.gracefulStopTimeout. At
+  /// once: what runs has two seconds, then it is cancelled. From one of its own jobs it returns
+  /// before the end. May be called at any time, by several threads.
+  void stop(ending how);
+  /// Returns when it has ended; throws the first failure. usage_error: it was never started.
+  void await();
+  /// False: it has not ended within `most`.
+  bool await_for(std::chrono::nanoseconds most);
+
+  /// Batches with a job that has not begun.
+  std::size_t waiting_batches() const;
+
+  /// The stream fails, from outside of a batch (a receiver).
+  void fail(std::exception_ptr why, std::string_view where) noexcept;
+
+  /// The one that is active in the process; null: none.
+  static stream_engine_ptr active();
+
+ private:
+  time_point_ms zero_time() const;
+  void enter_active();
+  void leave_active() noexcept;
+  void ended() noexcept;
+  std::exception_ptr first_failure() const;
+  void rethrow_failure();
+
+  std::shared_ptr<engine> core_;
+  std::chrono::milliseconds interval_;
+  std::atomic<life> life_{life::initialized};
+  std::atomic<bool> cancel_{false};
+  stream_graph graph_;
+  std::unique_ptr<batch_runner> runner_;
+  std::unique_ptr<batch_loop> loop_;
+  std::function<void()> when_ended_;
+  std::atomic<bool> failure_seen_{false};
+};
+
+}  // namespace millrace::detail

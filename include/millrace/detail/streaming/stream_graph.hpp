@@ -1,0 +1,78 @@
+// All streams of a context, from the inputs to the output operations.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "millrace/detail/dataset/kernel.hpp"
+#include "millrace/detail/engine/jobs.hpp"
+#include "millrace/detail/streaming/stream_node.hpp"
+
+namespace millrace::detail {
+
+/// What an output operation does with a batch's dataset; runs as a job of the batch.
+struct output_function {
+  function_state function;
+  void (*run)(const void* function, const node_ptr& dataset, time_point_ms time);
+};
+
+struct output_operation {
+  output_operation(int number, stream_ptr stream, std::string_view what, output_function f,
+                   const std::atomic<bool>* cancel)
+      : id(number),
+        from(std::move(stream)),
+        operation(what),
+        function(std::move(f)),
+        lane(cancel) {}
+
+  int id;  // from 0, in the order of registration
+  stream_ptr from;
+  std::string_view operation;  // "print"
+  output_function function;
+  job_lane lane;
+
+  /// "output operation 0 (print)", for messages.
+  std::string description() const;
+};
+
+/// Built by the program's thread; then generated from by one thread at a time.
+class stream_graph {
+ public:
+  /// `cancel`: the jobs of output operations end when it becomes true.
+  explicit stream_graph(const std::atomic<bool>* cancel) : cancel_(cancel) {}
+
+  int next_input_id() { return next_input_++; }
+  void add_input(std::shared_ptr<input_stream> input);
+  output_operation& add_output(stream_ptr from, std::string_view operation, output_function f);
+  void remember(std::chrono::milliseconds at_least) { remember_ = at_least; }
+
+  const std::vector<std::shared_ptr<input_stream>>& inputs() const { return inputs_; }
+  const std::vector<std::unique_ptr<output_operation>>& outputs() const { return outputs_; }
+
+  /// Fixes the graph. Batches come after `zero`.
+  void start(time_point_ms zero);
+  void open_inputs();
+  void close_inputs() noexcept;
+  /// Whether records wait for a batch. REQUIRES: inputs are closed.
+  bool holds_records() const;
+
+  /// Gives all that waits to the batch; the number of records.
+  std::int64_t allocate(time_point_ms time);
+  /// Drops datasets that no later batch needs, once this one is done. REQUIRES: nobody generates.
+  void forget(time_point_ms done);
+  /// Drops everything: handles in the program's functions may keep the context alive through it.
+  void clear();
+
+ private:
+  const std::atomic<bool>* cancel_;
+  int next_input_ = 0;
+  std::chrono::milliseconds remember_{0};
+  std::vector<std::shared_ptr<input_stream>> inputs_;
+  std::vector<std::unique_ptr<output_operation>> outputs_;
+  std::vector<stream_node*> used_;  // all that outputs need
+};
+
+}  // namespace millrace::detail

@@ -1,0 +1,342 @@
+// A stream: a dataset a batch.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "millrace/detail/streaming/operations.hpp"
+#include "millrace/rdd.hpp"
+
+namespace millrace {
+
+/// The time of a batch: milliseconds since 1970, UTC.
+using batch_time = std::chrono::sys_time<std::chrono::milliseconds>;
+
+template <class T>
+class dstream;
+
+namespace detail {
+
+/// Calls f(datasets…) or f(datasets…, time), whichever it takes.
+template <class F, class... Rdd>
+decltype(auto) call_with_time(const F& f, time_point_ms time, const Rdd&... datasets) {
+  if constexpr (std::is_invocable_v<const F&, const Rdd&..., time_point_ms>) {
+    return call(f, datasets..., time);
+  } else {
+    static_assert(
+        std::is_invocable_v<const F&, const Rdd&...>,
+        "millrace: this function must take the datasets of a batch, as const mr::rdd<T>&, "
+        "and may take the batch's time after them.");
+    (void)time;
+    return call(f, datasets...);
+  }
+}
+
+template <class R>
+struct row_of_rdd {
+  static_assert(sizeof(R) == 0, "millrace: this function must return an mr::rdd.");
+};
+template <class U>
+struct row_of_rdd<rdd<U>> {
+  using type = U;
+};
+
+/// A stream made by a typed function on the datasets of one batch.
+template <class... T, class F>
+auto derive(std::vector<stream_ptr> parents, std::string_view operation, missing_parent missing,
+            F f);
+
+}  // namespace detail
+
+/// A handle on a stream: for each batch time an immutable dataset. Operations make new streams and
+/// run nothing; output operations (print, for_each_rdd, save …) are what every batch runs, in the
+/// order in which they were registered. Copies share the stream.
+///
+/// Streams are built before `start`, by one thread; afterwards every operation is a `usage_error`.
+/// Functions are called as those of `mr::rdd` are, but for those of `transform`, `transform_with`
+/// and `for_each_rdd`: these run in the program's own process, once a batch.
+///
+/// A batch without rows still has a dataset, an empty one. A stream may have no dataset at all at a
+/// time (a window that slides by two batches, one time in two): then what is made of it row by row
+/// or by key has none either and its outputs do not run, while union, count, transform and the
+/// joins fail.
+template <class T>
+class dstream {
+ public:
+  using row_type = T;
+
+  /// For the engine.
+  explicit dstream(detail::stream_ptr node) : node_(std::move(node)) {}
+  const detail::stream_ptr& node() const { return node_; }
+
+  /// How often it has a dataset: the batch interval, or what the last window set.
+  std::chrono::milliseconds slide() const { return node_->slide(); }
+
+  // ---- row by row
+
+  template <class F>
+  auto map(F f) const {
+    return on_rows(detail::map_step<T>(std::move(f)));
+  }
+  /// `f` returns a range of rows, or takes `(const T&, mr::emit<U>&)`.
+  template <class F>
+  auto flat_map(F f) const {
+    return on_rows(detail::flat_map_step<T>(std::move(f)));
+  }
+  template <class F>
+  dstream filter(F f) const {
+    return on_rows(detail::filter_step<T>(std::move(f)));
+  }
+  /// (f(row), row)
+  template <class F>
+  auto key_by(F f) const {
+    return each("key_by", [f](const rdd<T>& r) { return r.key_by(f); });
+  }
+
+  // ---- partition by partition
+
+  /// `f(mr::partition_rows<T>&)` returns a range of rows, or takes an `mr::emit<U>&` as well.
+  template <class F>
+  auto map_partitions(F f) const {
+    return each("map_partitions", [f](const rdd<T>& r) { return r.map_partitions(f); });
+  }
+  /// `f(int partition, mr::partition_rows<T>&)`.
+  template <class F>
+  auto map_partitions_with_index(F f) const {
+    return each("map_partitions_with_index",
+                [f](const rdd<T>& r) { return r.map_partitions_with_index(f); });
+  }
+  /// One row a partition: a vector of its rows.
+  auto glom() const {
+    return each("glom", [](const rdd<T>& r) { return r.glom(); });
+  }
+  /// Exactly `partitions` a batch.
+  dstream repartition(int partitions) const {
+    return each(
+        "repartition", [partitions](const rdd<T>& r) { return r.repartition(partitions); },
+        detail::missing_parent::is_an_error);
+  }
+
+  // ---- a batch at a time
+
+  /// How many rows each batch has; one row, 0 for an empty batch.
+  dstream<std::int64_t> count() const { return dstream<std::int64_t>(detail::count_stream(node_)); }
+  /// The rows of each batch reduced to one; none for an empty batch. `f` must be associative; rows
+  /// come to it in order.
+  template <class F>
+  dstream reduce(F f) const {
+    using pair = std::pair<char, T>;
+    auto keyed = detail::map_step<T>([](const T& row) { return pair('\0', row); });
+    keyed.operation = "reduce";
+    auto value = detail::map_step<pair>([](const pair& row) { return row.second; });
+    value.operation = "reduce";
+    return dstream<pair>(detail::narrow_stream(node_, keyed))
+        .reduce_by_key(std::move(f), 1)
+        .on_rows(std::move(value));
+  }
+  /// (row, how often it occurs in the batch).
+  dstream<std::pair<T, std::int64_t>> count_by_value(int partitions = 0) const {
+    using pair = std::pair<T, std::int64_t>;
+    auto ones = detail::map_step<T>([](const T& row) { return pair(row, 1); });
+    ones.operation = "count_by_value";
+    return dstream<pair>(detail::narrow_stream(node_, ones))
+        .reduce_by_key(std::plus<>{}, partitions);
+  }
+
+  /// The rows of both. Both must slide alike and belong to one context.
+  dstream union_with(const dstream& other) const {
+    return dstream(detail::union_stream({node_, other.node_}));
+  }
+  friend dstream operator+(const dstream& a, const dstream& b) { return a.union_with(b); }
+
+  /// `f(const mr::rdd<T>&[, mr::batch_time])` returns the dataset to go on with: any operation that
+  /// datasets have. Called once a batch, when the batch is made and not when it runs: an action in
+  /// it delays the batches after it.
+  template <class F>
+  auto transform(F f) const {
+    return detail::derive<T>({node_}, "transform", detail::missing_parent::is_an_error,
+                             std::move(f));
+  }
+  /// The same with the datasets that two streams have at a time.
+  template <class U, class F>
+  auto transform_with(const dstream<U>& other, F f) const {
+    return detail::derive<T, U>({node_, other.node()}, "transform_with",
+                                detail::missing_parent::is_an_error, std::move(f));
+  }
+
+  // ---- rows that are pairs
+
+  template <class F>
+    requires detail::pair_row<T>
+  auto map_values(F f) const {
+    return on_rows(detail::map_values_step<T>(std::move(f)));
+  }
+  template <class F>
+    requires detail::pair_row<T>
+  auto flat_map_values(F f) const {
+    return on_rows(detail::flat_map_values_step<T>(std::move(f)));
+  }
+  /// The values of each key of a batch reduced to one. `f(V, V)` must be associative.
+  template <class F>
+    requires detail::pair_row<T>
+  dstream reduce_by_key(F f, int partitions = 0) const {
+    using K = typename detail::pair_types<T>::key;
+    using V = typename detail::pair_types<T>::value;
+    detail::check_key<K>();
+    static_assert(
+        std::is_invocable_r_v<V, const F&, const V&, const V&>,
+        "millrace: reduce_by_key needs a function of two values that returns such a value.");
+    return dstream(detail::aggregate_stream(node_, detail::row_type_of<T>(), "reduce_by_key",
+                                            detail::reduce_aggregator<K, V>(std::move(f)),
+                                            partitions));
+  }
+  /// A key of a batch with all its values, in order.
+  auto group_by_key(int partitions = 0) const
+    requires detail::pair_row<T>
+  {
+    const int n = by_default(partitions);
+    return each("group_by_key", [n](const rdd<T>& r) { return r.group_by_key(n); });
+  }
+  template <class Create, class MergeValue, class MergeCombiners>
+    requires detail::pair_row<T>
+  auto combine_by_key(Create create, MergeValue merge_value, MergeCombiners merge_combiners,
+                      int partitions = 0) const {
+    const int n = by_default(partitions);
+    return each("combine_by_key", [=](const rdd<T>& r) {
+      return r.combine_by_key(create, merge_value, merge_combiners, n);
+    });
+  }
+  template <class Partitioner>
+    requires detail::pair_row<T>
+  dstream partition_by(Partitioner by) const {
+    return each("partition_by", [by](const rdd<T>& r) { return r.partition_by(by); });
+  }
+
+  /// Pairs of values that have the same key in the same batch. Widen a stream with a window first
+  /// to join what came at different times.
+  template <class W>
+  auto join(const dstream<W>& other, int partitions = 0) const {
+    return with(other, "join", partitions,
+                [](const auto& a, const auto& b, int n) { return a.join(b, n); });
+  }
+  template <class W>
+  auto left_outer_join(const dstream<W>& other, int partitions = 0) const {
+    return with(other, "left_outer_join", partitions,
+                [](const auto& a, const auto& b, int n) { return a.left_outer_join(b, n); });
+  }
+  template <class W>
+  auto right_outer_join(const dstream<W>& other, int partitions = 0) const {
+    return with(other, "right_outer_join", partitions,
+                [](const auto& a, const auto& b, int n) { return a.right_outer_join(b, n); });
+  }
+  template <class W>
+  auto full_outer_join(const dstream<W>& other, int partitions = 0) const {
+    return with(other, "full_outer_join", partitions,
+                [](const auto& a, const auto& b, int n) { return a.full_outer_join(b, n); });
+  }
+  template <class W>
+  auto cogroup(const dstream<W>& other) const {
+    return with(other, "cogroup", 0,
+                [](const auto& a, const auto& b, int) { return a.cogroup(b); });
+  }
+
+  // ---- outputs
+
+  /// Writes the first `rows` rows of each batch to the standard output, as Spark lays them out:
+  /// a line of dashes, `Time: 1700000000000 ms`, the dashes, a row a line, `...` if there are more,
+  /// an empty line. A standard output that can't be written fails the batch.
+  void print(std::int64_t rows = 10) const { detail::print_stream(node_, rows); }
+
+  /// Calls `f(const mr::rdd<T>&[, mr::batch_time])` for each batch, on the thread that runs the
+  /// batch; the actions in it are the batch's work. What it throws fails the batch and stops the
+  /// stream.
+  template <class F>
+  void for_each_rdd(F f) const {
+    detail::add_output(
+        node_, "for_each_rdd",
+        {detail::keep_function(std::move(f)),
+         [](const void* state, const detail::node_ptr& dataset, detail::time_point_ms time) {
+           detail::call_with_time(detail::function_in<F>(state), time, rdd<T>(dataset));
+         }});
+  }
+
+  /// Each batch as a directory of text files, `prefix-TIME_IN_MS[.suffix]`, for empty batches too.
+  /// A directory that is there already is written over: a batch may run twice.
+  void save_as_text_files(std::string prefix, std::string suffix = {}) const {
+    detail::save_stream_as_text(node_, std::move(prefix), std::move(suffix));
+  }
+
+  // ---- others
+
+  /// Keeps each batch's dataset once it was computed, for outputs and windows that read it again.
+  dstream persist(storage_level level) const {
+    detail::check_building(node_, "persist");
+    node_->keep(level);
+    return *this;
+  }
+  dstream cache() const { return persist(storage_level::memory); }
+  /// A name for this stream in errors, metrics and checkpoints. Returns it.
+  dstream named(std::string text) const {
+    detail::check_building(node_, "named");
+    node_->name(std::move(text));
+    return *this;
+  }
+
+ private:
+  template <class>
+  friend class dstream;
+
+  template <class Step>
+  dstream<typename Step::row> on_rows(const Step& step) const {
+    return dstream<typename Step::row>(detail::narrow_stream(node_, step));
+  }
+  /// A stream of f(dataset).
+  template <class F>
+  auto each(std::string_view operation, F f,
+            detail::missing_parent missing = detail::missing_parent::gives_none) const {
+    return detail::derive<T>({node_}, operation, missing, std::move(f));
+  }
+  template <class W, class F>
+  auto with(const dstream<W>& other, std::string_view operation, int partitions, F f) const {
+    const int n = by_default(partitions);
+    return detail::derive<T, W>({node_, other.node()}, operation,
+                                detail::missing_parent::is_an_error,
+                                [f, n](const rdd<T>& a, const rdd<W>& b) { return f(a, b, n); });
+  }
+  /// By default the context's parallelism, whatever the batches have: then all are partitioned
+  /// alike.
+  int by_default(int partitions) const {
+    return partitions != 0 ? partitions : detail::default_parallelism(node_);
+  }
+
+  detail::stream_ptr node_;
+};
+
+namespace detail {
+
+template <class... T, class F>
+auto derive(std::vector<stream_ptr> parents, std::string_view operation, missing_parent missing,
+            F f) {
+  using result =
+      std::decay_t<decltype(call_with_time(f, time_point_ms{}, std::declval<const rdd<T>&>()...))>;
+  using U = typename row_of_rdd<result>::type;
+  return dstream<U>(derived_stream(
+      std::move(parents), row_type_of<U>(), operation,
+      {keep_function(std::move(f)),
+       [](const void* state, const node_ptr* datasets, time_point_ms time) -> node_ptr {
+         return [&]<std::size_t... I>(std::index_sequence<I...>) {
+           return call_with_time(function_in<F>(state), time, rdd<T>(datasets[I])...).node();
+         }(std::index_sequence_for<T...>{});
+       }},
+      missing));
+}
+
+}  // namespace detail
+}  // namespace millrace

@@ -1,0 +1,68 @@
+// Follows a stream: derive from `streaming_listener`, override what you want, add it to the
+// context.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace millrace {
+
+using event_time = std::chrono::sys_time<std::chrono::microseconds>;
+
+struct streaming_started_info {
+  event_time time{};
+};
+
+struct receiver_info {
+  int stream_id = 0;
+  std::string name;  ///< "socket text localhost:9999"
+  bool active = false;
+  std::string last_error_message;
+  std::optional<event_time> last_error_time;
+};
+
+struct output_operation_info {
+  std::chrono::sys_time<std::chrono::milliseconds> batch_time{};
+  int id = 0;        ///< from 0, in the order of registration
+  std::string name;  ///< "print"
+  std::optional<event_time> start_time;
+  std::optional<event_time> end_time;
+  std::optional<std::chrono::microseconds> duration;
+  std::optional<std::string> failure_reason;
+};
+
+struct batch_info {
+  std::chrono::sys_time<std::chrono::milliseconds> batch_time{};
+  std::int64_t num_records = 0;
+  event_time submission_time{};
+  std::optional<event_time> processing_start_time;
+  std::optional<event_time> processing_end_time;
+  std::optional<std::chrono::microseconds> scheduling_delay;  ///< start less submission
+  std::optional<std::chrono::microseconds> processing_delay;  ///< end less start
+  std::optional<std::chrono::microseconds> total_delay;       ///< end less submission
+  std::vector<output_operation_info> output_operations;
+};
+
+/// Called in the order of events, one call at a time, on a thread of its own: a slow listener
+/// delays no batch (until 65,536 events wait). What a call throws is reported once through the log.
+/// A batch that has no job (a stream that slides) has no events. A batch that failed is completed
+/// too, with the reason in its output operation.
+class streaming_listener {
+ public:
+  virtual ~streaming_listener();
+
+  virtual void streaming_started(const streaming_started_info&) {}
+  virtual void receiver_started(const receiver_info&) {}
+  virtual void receiver_error(const receiver_info&) {}
+  virtual void receiver_stopped(const receiver_info&) {}
+  virtual void batch_submitted(const batch_info&) {}
+  virtual void batch_started(const batch_info&) {}
+  virtual void batch_completed(const batch_info&) {}
+  virtual void output_operation_started(const output_operation_info&) {}
+  virtual void output_operation_completed(const output_operation_info&) {}
+};
+
+}  // namespace millrace

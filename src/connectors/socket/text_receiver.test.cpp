@@ -1,0 +1,355 @@
+#include "connectors/socket/text_receiver.hpp"
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <condition_variable>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "millrace/detail/base/log.hpp"
+#include "millrace/error.hpp"
+
+namespace millrace::detail {
+namespace {
+
+using namespace std::chrono_literals;
+using lines = std::vector<std::string>;
+
+constexpr auto deadline = 20s;
+
+/// A server in the test's hands, with the system's plain sockets.
+class server {
+ public:
+  explicit server(std::uint16_t port = 0) {
+    listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const int yes = 1;
+    ::setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    sockaddr_in at = {};
+    at.sin_family = AF_INET;
+    at.sin_port = htons(port);
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (::bind(listener_, reinterpret_cast<sockaddr*>(&at), sizeof at) != 0)
+      throw std::runtime_error("bind");
+    socklen_t size = sizeof at;
+    ::getsockname(listener_, reinterpret_cast<sockaddr*>(&at), &size);
+    port_ = ntohs(at.sin_port);
+    ::listen(listener_, 8);
+  }
+  ~server() {
+    leave();
+    ::close(listener_);
+  }
+  server(const server&) = delete;
+  server& operator=(const server&) = delete;
+
+  std::uint16_t port() const { return port_; }
+  void accept() {
+    leave();
+    client_ = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+    const int yes = 1;
+    ::setsockopt(client_, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+  }
+  void send(std::string_view text) {
+    while (!text.empty()) {
+      const ssize_t n = ::send(client_, text.data(), text.size(), MSG_NOSIGNAL);
+      ASSERT_GT(n, 0);
+      text.remove_prefix(static_cast<std::size_t>(n));
+    }
+  }
+  /// What goes without waiting for the receiver.
+  std::size_t send_some(std::string_view text) {
+    const ssize_t n = ::send(client_, text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    return n < 0 ? 0 : static_cast<std::size_t>(n);
+  }
+  void leave() {
+    if (client_ >= 0) ::close(client_);
+    client_ = -1;
+  }
+  void reset() {
+    const linger at_once{1, 0};
+    ::setsockopt(client_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    leave();
+  }
+
+ private:
+  int listener_ = -1;
+  int client_ = -1;
+  std::uint16_t port_ = 0;
+};
+
+class recording_sink : public receiver_sink {
+ public:
+  void store(received_block block) override {
+    const std::lock_guard lock(mutex_);
+    const std::string_view text = block.text.text;
+    std::int64_t records = 0;
+    for (std::size_t i = 0; i < text.size(); ++records) {
+      std::size_t end = text.find_first_of("\r\n", i);
+      if (end == std::string_view::npos) end = text.size();
+      lines_.emplace_back(text.substr(i, end - i));
+      i = end + (text.substr(end).starts_with("\r\n") ? 2 : 1);
+    }
+    EXPECT_EQ(block.records, records);
+    EXPECT_EQ(block.bytes, text.size());
+    bytes_ += block.bytes;
+    changed_.notify_all();
+  }
+  bool pause(std::size_t not_stored) override {
+    const std::lock_guard lock(mutex_);
+    paused_ = bytes_ + not_stored >= most_;
+    return paused_;
+  }
+  bool counting() const override { return true; }
+  bool block_is_due(time_point_ms) const override { return due_; }
+  time_point_ms now() const override { return {}; }
+  void report(std::string text) noexcept override {
+    const std::lock_guard lock(mutex_);
+    reports_.push_back(std::move(text));
+    changed_.notify_all();
+  }
+  void fail(std::exception_ptr why) noexcept override {
+    const std::lock_guard lock(mutex_);
+    failures_.push_back(describe(why));
+    changed_.notify_all();
+  }
+
+  lines await_lines(receiver_port& port, std::size_t count) {
+    const auto until = std::chrono::steady_clock::now() + deadline;
+    for (;;) {
+      port.cut();
+      std::unique_lock lock(mutex_);
+      if (lines_.size() >= count) return lines_;
+      if (std::chrono::steady_clock::now() > until) {
+        ADD_FAILURE() << lines_.size() << " of " << count << " lines came in time";
+        return lines_;
+      }
+      changed_.wait_for(lock, 1ms);
+    }
+  }
+  lines await_reports(std::size_t count) { return await(reports_, count); }
+  lines await_failures(std::size_t count) { return await(failures_, count); }
+  lines reports() { return await_reports(0); }
+  std::size_t bytes() {
+    const std::lock_guard lock(mutex_);
+    return bytes_;
+  }
+  bool paused() {
+    const std::lock_guard lock(mutex_);
+    return paused_;
+  }
+  void limit(std::size_t most) {
+    const std::lock_guard lock(mutex_);
+    most_ = most;
+  }
+  void every_read_is_a_block() { due_ = true; }
+
+ private:
+  lines await(const lines& what, std::size_t count) {
+    std::unique_lock lock(mutex_);
+    EXPECT_TRUE(changed_.wait_for(lock, deadline, [&] { return what.size() >= count; }));
+    return what;
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  lines lines_, reports_, failures_;
+  std::size_t bytes_ = 0;
+  std::size_t most_ = SIZE_MAX;
+  bool paused_ = false;
+  bool due_ = false;
+};
+
+class SocketTextThreads : public ::testing::Test {
+ protected:
+  SocketTextThreads() { set_log_level(log_level::off); }
+  ~SocketTextThreads() override { set_log_level(log_level::warn); }
+
+  std::unique_ptr<receiver_port> open(socket::text options) {
+    options.host = "127.0.0.1";
+    options.retry_first = 1ms;
+    options.retry_most = 20ms;
+    auto port = options.make_port();
+    port->start(sink);
+    return port;
+  }
+
+  recording_sink sink;
+};
+
+TEST_F(SocketTextThreads, every_line_end_torn_at_every_position) {
+  const std::string text = "one\ntwo\r\nthree\rfour\n\nfive\r\n\r\nlast";
+  const lines expected{"one", "two", "three", "four", "", "five", "", "last"};
+  server there;
+  for (std::size_t cut = 0; cut <= text.size(); ++cut) {
+    recording_sink own;
+    socket::text options{.host = "127.0.0.1", .port = there.port()};
+    const auto port = options.make_port();
+    port->start(own);
+    there.accept();
+    // Only whole lines show that the first part has been read; a piece of one does not.
+    std::size_t whole = 0;
+    for (std::size_t i = 0; i < cut; ++i)
+      whole += text[i] == '\r' || (text[i] == '\n' && (i == 0 || text[i - 1] != '\r')) ? 1 : 0;
+    there.send(text.substr(0, cut));
+    own.await_lines(*port, whole);
+    there.send(text.substr(cut));
+    there.leave();
+    ASSERT_EQ(own.await_lines(*port, expected.size()), expected) << cut;
+    port->stop();
+  }
+}
+
+TEST_F(SocketTextThreads, a_byte_at_a_time) {
+  server there;
+  const auto port = open({.port = there.port()});
+  there.accept();
+  for (const char c : std::string_view("slow\r\nand\rsteady\n")) there.send({&c, 1});
+  EXPECT_EQ(sink.await_lines(*port, 3), (lines{"slow", "and", "steady"}));
+  port->stop();
+}
+
+TEST_F(SocketTextThreads, a_server_that_leaves_and_comes_back) {
+  server there;
+  const auto port = open({.port = there.port()});
+  there.accept();
+  there.send("first\nin the mid");
+  there.leave();
+  EXPECT_EQ(sink.await_lines(*port, 2), (lines{"first", "in the mid"}));
+  there.accept();
+  there.send("dle\n");
+  EXPECT_EQ(sink.await_lines(*port, 3).back(), "dle");
+  there.leave();
+  there.accept();
+  there.send("again\n");
+  sink.await_lines(*port, 4);
+  const lines reports = sink.await_reports(2);
+  EXPECT_EQ(reports.size(), 2U);
+  EXPECT_NE(reports[0].find("the server closed the connection"), std::string::npos) << reports[0];
+  port->stop();
+}
+
+TEST_F(SocketTextThreads, a_broken_connection_leaves_no_half_line) {
+  server there;
+  const auto port = open({.port = there.port()});
+  there.accept();
+  there.send("whole\n");
+  sink.await_lines(*port, 1);
+  there.send("hal");
+  there.reset();
+  there.accept();
+  there.send("next\n");
+  EXPECT_EQ(sink.await_lines(*port, 2), (lines{"whole", "next"}));
+  port->stop();
+}
+
+TEST_F(SocketTextThreads, a_server_that_comes_late_is_said_once) {
+  std::uint16_t free_port = 0;
+  {
+    const server gone;
+    free_port = gone.port();
+  }
+  const auto port = open({.port = free_port});
+  EXPECT_NE(sink.await_reports(1)[0].find("could not connect"), std::string::npos);
+  server there(free_port);
+  there.accept();
+  there.send("hello\n");
+  EXPECT_EQ(sink.await_lines(*port, 1), (lines{"hello"}));
+  EXPECT_EQ(sink.reports().size(), 1U);
+  EXPECT_NE(sink.reports()[0].find("127.0.0.1:" + std::to_string(free_port)), std::string::npos);
+  port->stop();
+}
+
+TEST_F(SocketTextThreads, a_host_that_nobody_knows_is_reported) {
+  socket::text options{.host = "no-such-host.invalid", .port = 9};
+  const auto port = options.make_port();
+  port->start(sink);
+  EXPECT_NE(sink.await_reports(1)[0].find("no-such-host.invalid"), std::string::npos);
+  port->stop();
+}
+
+TEST_F(SocketTextThreads, a_line_that_is_too_long_fails) {
+  server there;
+  const auto port = open({.port = there.port(), .max_line = 10});
+  there.accept();
+  there.send("tenletters\nelevenchars\n");
+  sink.await_lines(*port, 1);
+  const lines failures = sink.await_failures(1);
+  EXPECT_NE(failures[0].find("longer than max_line"), std::string::npos) << failures[0];
+  EXPECT_NE(failures[0].find("10 bytes"), std::string::npos) << failures[0];
+  port->stop();
+}
+
+TEST_F(SocketTextThreads, a_line_that_is_too_long_is_skipped_and_counted) {
+  server there;
+  const auto port =
+      open({.port = there.port(), .max_line = 10, .on_bad_record = on_bad_record::skip});
+  there.accept();
+  there.send("a\n" + std::string(5'000'000, 'x') + "\nb\n");
+  EXPECT_EQ(sink.await_lines(*port, 2), (lines{"a", "b"}));
+  const lines reports = sink.await_reports(1);
+  EXPECT_EQ(reports.size(), 1U);
+  EXPECT_NE(reports[0].find("left out: 1"), std::string::npos) << reports[0];
+  port->stop();
+}
+
+TEST_F(SocketTextThreads, nothing_is_read_while_there_is_no_room) {
+  server there;
+  sink.limit(1 << 20);
+  sink.every_read_is_a_block();
+  const auto port = open({.port = there.port()});
+  there.accept();
+  // Until the sink is full and nothing more fits between the two.
+  const std::string some = std::string(999, 'r') + "\n";
+  std::size_t sent = 0;
+  std::size_t rest = 0;
+  for (const auto until = std::chrono::steady_clock::now() + deadline;;) {
+    const std::size_t n = there.send_some(std::string_view(some).substr(rest));
+    sent += n;
+    rest = (rest + n) % some.size();
+    if (n == 0 && sink.paused()) break;
+    ASSERT_LT(std::chrono::steady_clock::now(), until);
+  }
+  port->cut();
+  EXPECT_GE(sink.bytes(), std::size_t{1} << 20);
+  EXPECT_LT(sink.bytes(), std::size_t{2} << 20);
+  EXPECT_GT(sent, sink.bytes());
+  sink.limit(SIZE_MAX);
+  port->resume();
+  there.send(std::string_view(some).substr(rest));
+  sent += some.size() - rest;
+  EXPECT_EQ(sink.await_lines(*port, sent / some.size()).size(), sent / some.size());
+  port->stop();
+}
+
+TEST_F(SocketTextThreads, stop_ends_it_in_every_state) {
+  server there;
+  for (int i = 0; i < 50; ++i) {
+    const auto port = open({.port = there.port()});
+    if (i % 5 == 1) there.accept();
+    if (i % 5 == 2) there.accept(), there.send("a\nb");
+    if (i % 5 == 3) there.accept(), there.leave();
+    if (i % 5 == 4) sink.limit(0), port->resume();
+    port->stop();
+    port->stop();
+    port->cut();
+  }
+}
+
+TEST(SocketText, options_that_cannot_be_are_refused) {
+  using socket::text;
+  EXPECT_THROW(text{.port = 1}.make_port(), usage_error);
+  EXPECT_THROW(text{.host = "x"}.make_port(), usage_error);
+  EXPECT_THROW((text{.host = "x", .port = 1, .max_line = 0}.make_port()), usage_error);
+  EXPECT_THROW((text{.host = "x", .port = 1, .retry_first = 0ms}.make_port()), usage_error);
+  EXPECT_THROW((text{.host = "x", .port = 1, .retry_first = 2s, .retry_most = 1s}.make_port()),
+               usage_error);
+}
+
+}  // namespace
+}  // namespace millrace::detail

@@ -1,0 +1,191 @@
+#include "connectors/socket/text_session.hpp"
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+
+#include "millrace/detail/base/log.hpp"
+#include "millrace/error.hpp"
+
+namespace millrace::detail {
+namespace {
+
+namespace asio = boost::asio;
+
+/// Bytes that are read while the lock is held: the batch clock waits no longer than that takes.
+constexpr std::size_t most_at_once = std::size_t{256} << 10;
+
+}  // namespace
+
+text_session::text_session(asio::io_context& io, const socket::text& options, receiver_sink& sink)
+    : options_(options),
+      sink_(sink),
+      resolver_(io),
+      socket_(io),
+      pause_(io),
+      next_pause_(options.retry_first),
+      peer_(options.host + ":" + std::to_string(options.port)),
+      lines_(options.max_line) {}
+
+void text_session::connect() {
+  if (closed_) return;
+  const auto connected = [self = shared_from_this()](error_code failed, const auto&) {
+    if (self->closed_) return;
+    if (failed) return self->lost("could not connect: " + failed.message());
+    log_info("connected to " + self->peer_);
+    self->connected_ = true;
+    error_code ignored;
+    self->socket_.non_blocking(true, ignored);
+    self->wait_for_bytes();
+  };
+  // A numeric address needs no resolver, and the resolver a thread of its own.
+  error_code not_numeric;
+  const auto address = asio::ip::make_address(options_.host, not_numeric);
+  if (!not_numeric) {
+    const asio::ip::tcp::endpoint there(address, options_.port);
+    socket_.async_connect(there,
+                          [connected, there](error_code failed) { connected(failed, there); });
+    return;
+  }
+  resolver_.async_resolve(
+      options_.host, std::to_string(options_.port),
+      [self = shared_from_this(), connected](error_code failed, const auto& found) {
+        if (self->closed_) return;
+        if (failed) return self->lost("could not find the host: " + failed.message());
+        asio::async_connect(self->socket_, found, connected);
+      });
+}
+
+void text_session::close() {
+  closed_ = true;
+  error_code ignored;
+  resolver_.cancel();
+  socket_.close(ignored);
+  pause_.cancel();
+}
+
+void text_session::resume() {
+  asio::post(socket_.get_executor(), [self = shared_from_this()] {
+    if (!std::exchange(self->paused_, false)) return;
+    if (!self->closed_ && self->connected_ && !self->waiting_) self->wait_for_bytes();
+  });
+}
+
+void text_session::wait_for_bytes() {
+  waiting_ = true;
+  socket_.async_wait(asio::ip::tcp::socket::wait_read,
+                     [self = shared_from_this()](error_code failed) {
+                       self->waiting_ = false;
+                       if (self->closed_) return;
+                       if (failed) return self->lost(failed.message());
+                       self->read();
+                     });
+}
+
+void text_session::read() {
+  error_code failed;
+  std::int64_t too_long = 0;
+  std::size_t total = 0;
+  std::size_t not_stored = 0;
+  try {
+    const std::lock_guard lock(mutex_);
+    if (lines_.has_lines() && sink_.block_is_due(first_)) store_lines();
+    while (total < most_at_once) {
+      const auto room = lines_.room();
+      const std::size_t wanted = std::min(room.size(), most_at_once - total);
+      const std::size_t n = socket_.read_some(asio::buffer(room.data(), wanted), failed);
+      if (failed) break;
+      if (!lines_.has_lines()) first_ = sink_.now();
+      lines_.received(n);
+      total += n;
+      if (lines_.full()) store_lines();
+      if (n < wanted) break;
+    }
+    if (failed == asio::error::would_block) failed = {};
+    if (failed) {
+      // What is left is a last line only where the server meant to end here.
+      lines_.end(failed == asio::error::eof);
+      store_lines();
+    }
+    too_long = lines_.take_too_long();
+    not_stored = lines_.line_bytes();
+  } catch (...) {
+    return give_up(std::current_exception());
+  }
+  if (total != 0) {  // a server that only accepts is not back yet
+    next_pause_ = options_.retry_first;
+    outage_ = false;
+  }
+  if (!tolerates(too_long)) return;
+  if (failed)
+    return lost(failed == asio::error::eof ? "the server closed the connection" : failed.message());
+  paused_ = sink_.pause(not_stored);
+  if (!paused_) wait_for_bytes();
+}
+
+void text_session::cut() {
+  std::int64_t too_long = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    store_lines();
+    too_long = lines_.take_too_long();
+  }
+  tolerates(too_long);
+}
+
+/// Does with lines that were too long what the options say; false: the stream fails. Any thread.
+bool text_session::tolerates(std::int64_t too_long) {
+  if (too_long == 0) return true;
+  if (options_.on_bad_record == on_bad_record::fail) {
+    give_up(std::make_exception_ptr(
+        error("a line is longer than max_line; raise it if that is right, or leave such lines out "
+              "with .on_bad_record = mr::on_bad_record::skip: " +
+              std::to_string(options_.max_line) + " bytes, " + peer_)));
+    return false;
+  }
+  const std::string what = "socket text " + peer_ +
+                           ": lines longer than max_line = " + std::to_string(options_.max_line) +
+                           " bytes were left out: " + std::to_string(too_long);
+  log_warn(what);
+  sink_.report(what);
+  return true;
+}
+
+/// REQUIRES: the lock is held.
+void text_session::store_lines() {
+  if (!lines_.has_lines()) return;
+  for (text_block& block : lines_.take()) {
+    received_block received;
+    received.bytes = block.text.size();
+    if (sink_.counting()) received.records = count_lines(block.text);
+    received.text = std::move(block);
+    sink_.store(std::move(received));
+  }
+}
+
+void text_session::lost(const std::string& why) {
+  connected_ = false;
+  error_code ignored;
+  socket_.close(ignored);
+  if (!outage_) {
+    outage_ = true;
+    const std::string what = "socket text " + peer_ + ": " + why + "; trying again until it works";
+    log_warn(what);
+    sink_.report(what);
+  }
+  retry();
+}
+
+void text_session::retry() {
+  pause_.expires_after(next_pause_);
+  next_pause_ = std::min(next_pause_ * 2, options_.retry_most);
+  pause_.async_wait([self = shared_from_this()](error_code cancelled) {
+    if (!cancelled) self->connect();
+  });
+}
+
+void text_session::give_up(std::exception_ptr why) {
+  asio::post(socket_.get_executor(), [self = shared_from_this()] { self->close(); });
+  sink_.fail(std::move(why));
+}
+
+}  // namespace millrace::detail

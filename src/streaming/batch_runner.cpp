@@ -1,0 +1,160 @@
+#include "streaming/batch_runner.hpp"
+
+#include <string>
+
+#include "millrace/error.hpp"
+
+namespace millrace::detail {
+namespace {
+
+std::chrono::microseconds since(std::chrono::steady_clock::time_point begin,
+                                std::chrono::steady_clock::time_point end) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(end - begin);
+}
+
+std::int64_t count_of(time_point_ms time) { return time.time_since_epoch().count(); }
+
+/// Throws what is being handled as the failure of a batch. The text holds the whole story, since an
+/// exception that nobody catches shows only its own text.
+[[noreturn]] void rethrow_for(time_point_ms time, const std::string& where,
+                              std::string_view operation) {
+  std::throw_with_nested(
+      stream_error(where + " failed in the batch of " + std::to_string(count_of(time)) +
+                       " ms, and the stream stops: " + describe(std::current_exception()),
+                   time, std::string(operation)));
+}
+
+}  // namespace
+
+std::unique_ptr<batch> batch_runner::generate(time_point_ms time) {
+  current(time);
+  auto b = std::make_unique<batch>();
+  b->time = time;
+  b->submitted = std::chrono::steady_clock::now();
+  while (busy_.exchange(true)) {
+    // Somebody drops the datasets of a finished batch: a matter of microseconds.
+    busy_.wait(true);
+  }
+  struct release {
+    batch_runner& runner;
+    ~release() {
+      runner.busy_.store(false);
+      runner.busy_.notify_one();
+    }
+  };
+  std::string where = "reading the inputs";
+  std::string_view operation;
+  try {
+    const release when_done{*this};
+    b->records = graph_.allocate(time);
+    b->jobs.reserve(graph_.outputs().size());
+    for (const auto& output : graph_.outputs()) {
+      operation = output->operation;
+      if (!output->from->valid(time)) continue;
+      try {
+        node_ptr dataset = output->from->dataset(time);
+        if (dataset != nullptr) b->jobs.push_back({output.get(), std::move(dataset)});
+      } catch (...) {
+        where = "generating the job of " + output->description();
+        throw;
+      }
+    }
+  } catch (...) {
+    rethrow_for(time, where, operation);
+  }
+  forget_finished();
+  b->left = b->jobs.size();
+  if (!b->jobs.empty() && core_.events().wanted()) {
+    event e{.what = event::kind::batch_submitted};
+    e.batch_time = count_of(time);
+    e.records = b->records;
+    core_.events().publish(std::move(e));
+  }
+  return b;
+}
+
+void batch_runner::begin(batch& b) {
+  b.started = std::chrono::steady_clock::now();
+  if (!core_.events().wanted()) return;
+  event e{.what = event::kind::batch_started};
+  e.batch_time = count_of(b.time);
+  e.records = b.records;
+  e.scheduling_delay = since(b.submitted, b.started);
+  core_.events().publish(std::move(e));
+}
+
+void batch_runner::run(batch& b, std::size_t job) {
+  output_operation& operation = *b.jobs[job].operation;
+  const node_ptr dataset = std::move(b.jobs[job].dataset);
+  const auto begin = std::chrono::steady_clock::now();
+  const auto publish = [&](event::kind what, std::string text) {
+    event e{.what = what};
+    e.batch_time = count_of(b.time);
+    e.output = operation.id;
+    if (what != event::kind::output_operation_started)
+      e.duration = since(begin, std::chrono::steady_clock::now());
+    e.text = std::move(text);
+    core_.events().publish(std::move(e));
+  };
+  if (core_.events().wanted())
+    publish(event::kind::output_operation_started, std::string(operation.operation));
+  try {
+    const lane_scope lane(operation.lane);
+    operation.function.run(operation.function.function.get(), dataset, b.time);
+  } catch (...) {
+    if (core_.events().wanted())
+      publish(event::kind::output_operation_failed, describe(std::current_exception()));
+    rethrow_for(b.time, operation.description(), operation.operation);
+  }
+  if (core_.events().wanted())
+    publish(event::kind::output_operation_completed, std::string(operation.operation));
+}
+
+void batch_runner::complete(batch& b) {
+  for (const auto& input : graph_.inputs()) input->finished(b.time);
+  std::int64_t last = finished_.load(std::memory_order_relaxed);
+  while (last < count_of(b.time) && !finished_.compare_exchange_weak(last, count_of(b.time))) {
+  }
+  forget_finished();
+  if (b.jobs.empty() || !core_.events().wanted()) return;
+  event e{.what = event::kind::batch_completed};
+  e.batch_time = count_of(b.time);
+  e.records = b.records;
+  e.scheduling_delay = since(b.submitted, b.started);
+  e.processing_delay = since(b.started, std::chrono::steady_clock::now());
+  core_.events().publish(std::move(e));
+}
+
+void batch_runner::failed(time_point_ms time, const std::exception& why) {
+  if (!core_.events().wanted()) return;
+  event e{.what = event::kind::batch_failed};
+  e.batch_time = count_of(time);
+  e.text = describe(why);
+  core_.events().publish(std::move(e));
+}
+
+void batch_runner::keep_failure(std::exception_ptr why) {
+  const std::lock_guard lock(mutex_);
+  if (failure_ == nullptr) failure_ = std::move(why);
+}
+
+std::exception_ptr batch_runner::kept_failure() const {
+  const std::lock_guard lock(mutex_);
+  return failure_;
+}
+
+void batch_runner::forget_finished() {
+  // Whoever lets go of `busy_` looks again, so nothing that finished meanwhile is left.
+  for (;;) {
+    const std::int64_t finished = finished_.load();
+    if (busy_.exchange(true)) return;
+    const bool news = finished != forgotten_ && finished != INT64_MIN;
+    if (news) graph_.forget(time_point_ms(std::chrono::milliseconds(finished)));
+    forgotten_ = finished;
+    busy_.store(false);
+    busy_.notify_one();
+    if (finished_.load() == finished) return;
+  }
+}
+
+}  // namespace millrace::detail

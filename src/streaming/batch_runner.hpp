@@ -1,0 +1,75 @@
+// One batch: from its time to its datasets, from its datasets to finished output operations.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "millrace/detail/engine/engine.hpp"
+#include "millrace/detail/streaming/stream_graph.hpp"
+
+namespace millrace::detail {
+
+/// A batch on its way. A job is one output operation that has a dataset at this time.
+struct batch {
+  struct job {
+    output_operation* operation;
+    node_ptr dataset;
+  };
+
+  time_point_ms time;
+  std::vector<job> jobs;
+  std::size_t next = 0;  // the first job that nobody took
+  std::size_t left = 0;  // jobs that have not ended
+  std::int64_t records = 0;
+  std::chrono::steady_clock::time_point submitted{};
+  std::chrono::steady_clock::time_point started{};
+};
+
+/// Generates and runs batches; which thread does it when is the caller's business. `generate` by
+/// one thread at a time and in order; `run` and `complete` by any, also while another batch is
+/// generated.
+class batch_runner {
+ public:
+  batch_runner(stream_graph& graph, engine& core) : graph_(graph), core_(core) {}
+
+  /// Gives what waits to the batch and builds the datasets of all output operations. Throws
+  /// stream_error.
+  std::unique_ptr<batch> generate(time_point_ms time);
+  /// Announces the batch; before its first job.
+  void begin(batch& b);
+  /// Runs one job on this thread. Throws stream_error.
+  void run(batch& b, std::size_t job);
+  /// All jobs have ended well: inputs and datasets are let go.
+  void complete(batch& b);
+  /// The batch, or its generation, failed.
+  void failed(time_point_ms time, const std::exception& why);
+
+  /// Keeps the first failure, where no loop does.
+  void keep_failure(std::exception_ptr why);
+  std::exception_ptr kept_failure() const;
+
+  /// The batch that is being generated or comes next, for errors from outside of a batch.
+  time_point_ms current() const { return time_point_ms(std::chrono::milliseconds(current_)); }
+  void current(time_point_ms time) { current_ = time.time_since_epoch().count(); }
+
+ private:
+  void forget_finished();
+
+  stream_graph& graph_;
+  engine& core_;
+  std::atomic<std::int64_t> current_{0};
+  // Datasets are dropped by whoever holds `busy_`: a batch that ends while the next one is being
+  // generated leaves that to the generating thread.
+  std::atomic<bool> busy_{false};
+  std::atomic<std::int64_t> finished_{INT64_MIN};
+  std::int64_t forgotten_ = INT64_MIN;  // guarded by busy_
+  mutable std::mutex mutex_;
+  std::exception_ptr failure_;  // guarded by mutex_
+};
+
+}  // namespace millrace::detail

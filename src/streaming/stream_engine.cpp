@@ -1,0 +1,247 @@
+#include "millrace/detail/streaming/stream_engine.hpp"
+
+#include <mutex>
+
+#include "millrace/detail/base/log.hpp"
+#include "millrace/error.hpp"
+#include "streaming/batch_loop.hpp"
+#include "streaming/batch_runner.hpp"
+
+namespace millrace::detail {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// How long jobs may go on running once the stream is stopped at once.
+constexpr auto patience = 2s;
+
+struct active_stream {
+  std::mutex mutex;
+  std::weak_ptr<stream_engine> engine;
+};
+
+active_stream& the_active() {
+  static auto* const one = new active_stream;  // never destroyed: threads may outlive main
+  return *one;
+}
+
+void publish(engine& core, event::kind what, std::string text = {}) {
+  if (!core.events().wanted()) return;
+  event e{.what = what};
+  e.text = std::move(text);
+  core.events().publish(std::move(e));
+}
+
+}  // namespace
+
+stream_engine::stream_engine(std::shared_ptr<engine> core, std::chrono::milliseconds interval)
+    : core_(std::move(core)), interval_(interval), graph_(&cancel_) {
+  if (interval_ < 1ms) {
+    throw usage_error(
+        "the batch interval must be at least 1 ms: " + std::to_string(interval.count()) + " ms");
+  }
+  runner_ = std::make_unique<batch_runner>(graph_, *core_);
+}
+
+stream_engine::~stream_engine() {
+  if (loop_ == nullptr || failure_seen_) return;
+  if (const std::exception_ptr failure = loop_->failure())
+    log_error("a stream failed and nobody asked how it ended: " + describe(failure));
+}
+
+void stream_engine::check_building(std::string_view what) const {
+  if (state() == life::initialized) return;
+  throw usage_error(
+      std::string(what) + ": adding new inputs, transformations, and output operations after " +
+      (state() == life::active ? "starting" : "stopping") + " a context is not supported");
+}
+
+void stream_engine::enter_active() {
+  core_->check_running();
+  if (graph_.outputs().empty())
+    throw usage_error("No output operations registered, so nothing to execute");
+  const std::lock_guard lock(the_active().mutex);
+  const stream_engine_ptr other = the_active().engine.lock();
+  if (other != nullptr && other.get() != this && other->state() == life::active) {
+    throw usage_error("only one streaming context may be started in a process, and \"" +
+                      other->core()->name() + "\" is active");
+  }
+  life expected = life::initialized;
+  if (!life_.compare_exchange_strong(expected, life::active)) {
+    if (expected == life::stopped)
+      throw usage_error("this streaming context has already been stopped");
+    return;
+  }
+  the_active().engine = weak_from_this();
+}
+
+void stream_engine::leave_active() noexcept {
+  const std::lock_guard lock(the_active().mutex);
+  life_.store(life::stopped, std::memory_order_release);
+  if (the_active().engine.lock().get() == this) the_active().engine.reset();
+}
+
+stream_engine_ptr stream_engine::active() {
+  const std::lock_guard lock(the_active().mutex);
+  return the_active().engine.lock();
+}
+
+time_point_ms stream_engine::zero_time() const {
+  const std::chrono::milliseconds now = core_->time().now().time_since_epoch();
+  return time_point_ms(now / interval_ * interval_);
+}
+
+void stream_engine::start(std::function<void()> when_ended) {
+  if (state() == life::active) {
+    log_warn("the streaming context is active already; starting it again does nothing");
+    return;
+  }
+  enter_active();
+  try {
+    when_ended_ = std::move(when_ended);
+    const int jobs = static_cast<int>(core_->conf().integer("streaming.concurrentJobs"));
+    loop_ = std::make_unique<batch_loop>(
+        *runner_,
+        batch_loop::options{&core_->time(), interval_, jobs,
+                            [this] { return graph_.holds_records(); }, [this] { ended(); }});
+    const time_point_ms zero = zero_time();
+    graph_.start(zero);
+    publish(*core_, event::kind::streaming_started);
+    graph_.open_inputs();
+    loop_->start(zero + interval_, shared_from_this());
+  } catch (...) {
+    graph_.close_inputs();
+    if (loop_ != nullptr) loop_->drop();
+    loop_.reset();
+    leave_active();
+    throw;
+  }
+}
+
+void stream_engine::start_stepped() {
+  enter_active();
+  try {
+    const time_point_ms zero = zero_time();
+    graph_.start(zero);
+    publish(*core_, event::kind::streaming_started);
+    graph_.open_inputs();
+  } catch (...) {
+    graph_.close_inputs();
+    leave_active();
+    throw;
+  }
+}
+
+void stream_engine::step(time_point_ms time) {
+  if (state() != life::active) {
+    rethrow_failure();
+    throw usage_error("this streaming context is not active");
+  }
+  try {
+    const std::unique_ptr<batch> b = runner_->generate(time);
+    if (const std::exception_ptr failure = runner_->kept_failure()) std::rethrow_exception(failure);
+    if (!b->jobs.empty()) runner_->begin(*b);
+    for (std::size_t job = 0; job < b->jobs.size(); ++job) runner_->run(*b, job);
+    runner_->complete(*b);
+  } catch (const std::exception& e) {
+    runner_->keep_failure(std::current_exception());
+    runner_->failed(time, e);
+    ended();
+    throw;
+  }
+}
+
+void stream_engine::stop(ending how) {
+  if (loop_ == nullptr) {  // not started, or stepped
+    if (state() == life::active) ended();
+    else leave_active();
+    return;
+  }
+  const bool own = loop_->on_own_thread();
+  if (how == ending::graceful) {
+    graph_.close_inputs();
+    loop_->finish();
+    if (own) return;
+    const auto most = core_->conf().is_set("streaming.gracefulStopTimeout")
+                          ? core_->conf().duration("streaming.gracefulStopTimeout")
+                          : std::chrono::nanoseconds(interval_) * 10;
+    const auto until = std::chrono::steady_clock::now() + most;
+    if (loop_->wait(&until)) return loop_->join();
+    log_warn(
+        "a graceful stop took longer than streaming.gracefulStopTimeout; batches that wait are "
+        "left out");
+  }
+  loop_->drop();
+  if (own) return;
+  const auto until = std::chrono::steady_clock::now() + patience;
+  if (!loop_->wait(&until)) {
+    cancel_ = true;
+    loop_->wait();
+  }
+  loop_->join();
+}
+
+void stream_engine::await() {
+  if (loop_ == nullptr) {
+    rethrow_failure();
+    if (state() == life::stopped) return;
+    throw usage_error("await_termination: the streaming context has not been started");
+  }
+  loop_->wait();
+  rethrow_failure();
+}
+
+bool stream_engine::await_for(std::chrono::nanoseconds most) {
+  if (loop_ == nullptr) {
+    await();
+    return true;
+  }
+  const auto until = std::chrono::steady_clock::now() + most;
+  if (!loop_->wait(&until)) return false;
+  rethrow_failure();
+  return true;
+}
+
+std::exception_ptr stream_engine::first_failure() const {
+  return loop_ == nullptr ? runner_->kept_failure() : loop_->failure();
+}
+
+void stream_engine::rethrow_failure() {
+  const std::exception_ptr failure = first_failure();
+  if (failure == nullptr) return;
+  failure_seen_ = true;
+  std::rethrow_exception(failure);
+}
+
+std::size_t stream_engine::waiting_batches() const {
+  return loop_ == nullptr ? 0 : loop_->waiting_batches();
+}
+
+void stream_engine::fail(std::exception_ptr why, std::string_view where) noexcept {
+  try {
+    try {
+      std::rethrow_exception(why);
+    } catch (...) {
+      std::throw_with_nested(
+          stream_error(std::string(where) + " failed, and the stream stops: " + describe(why),
+                       runner_->current(), std::string(where)));
+    }
+  } catch (...) {
+    why = std::current_exception();
+  }
+  if (loop_ != nullptr) loop_->fail(std::move(why));
+  else runner_->keep_failure(std::move(why));
+}
+
+void stream_engine::ended() noexcept {
+  graph_.close_inputs();
+  const std::exception_ptr failure = first_failure();
+  publish(*core_,
+          failure == nullptr ? event::kind::streaming_stopped : event::kind::streaming_failed,
+          failure == nullptr ? std::string() : describe(failure));
+  leave_active();
+  if (when_ended_) when_ended_();
+  graph_.clear();
+}
+
+}  // namespace millrace::detail
