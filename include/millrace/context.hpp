@@ -32,8 +32,9 @@ class context {
  public:
   explicit context(context_options options);
 
-  /// A dataset of the rows of any range, cut into `slices` partitions of nearly equal size, in order
-  /// (default: `default_parallelism()`). The rows are copied now; what they view is copied too.
+  /// A dataset of the rows of any range, cut into `slices` partitions of nearly equal size, in
+  /// order (default: `default_parallelism()`). The rows are copied now; what they view is copied
+  /// too.
   template <class Range>
     requires requires(const Range& r) { std::begin(r), std::end(r); }
   auto parallelize(const Range& range, int slices = 0) const {
@@ -56,23 +57,26 @@ class context {
     return rdd<T>(detail::from_rows(core_, detail::row_type_of<T>(), {}));
   }
 
-  /// The lines of a file, of a directory's files, or of all that a glob names, as views into the blocks
-  /// that are read. Lines end with "\n", "\r\n" or "\r"; the last may lack its end. Large files are
-  /// split at line ends: `min_partitions` (default: 2, or less with fewer cores) is a hint, as in Spark.
-  /// The files are listed now and read when a job runs. Errors: `usage_error` where nothing matches.
+  /// The lines of a file, of a directory's files, or of all that a glob names, as views into the
+  /// blocks that are read. Lines end with "\n", "\r\n" or "\r"; the last may lack its end. Large
+  /// files are split at line ends: `min_partitions` (default: 2, or less with fewer cores) is a
+  /// hint, as in Spark. The files are listed now and read when a job runs. Errors: `usage_error`
+  /// where nothing matches.
   rdd<std::string_view> text_file(const std::string& path, int min_partitions = 0) const;
 
   /// The partitions of all, one after another.
   template <class T, class... More>
   rdd<T> union_of(const rdd<T>& first, const More&... more) const {
-    return rdd<T>(detail::union_of(core_, detail::row_type_of<T>(), {first.node(), more.node()...}));
+    return rdd<T>(
+        detail::union_of(core_, detail::row_type_of<T>(), {first.node(), more.node()...}));
   }
 
   /// Threads that run tasks, or what `default.parallelism` says.
   int default_parallelism() const;
   const std::string& name() const;
 
-  /// Ends running jobs with an error and all threads. Idempotent. Datasets can't be computed after it.
+  /// Ends running jobs with an error and all threads. Idempotent. Datasets can't be computed after
+  /// it.
   void stop() const;
 
   /// For the engine.

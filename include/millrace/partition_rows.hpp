@@ -11,8 +11,8 @@
 namespace millrace {
 
 /// A single-pass range of `const T&` that holds one chunk of rows at a time, never the partition.
-/// A row stays valid until the iterator moves on (while a function whose result views rows runs: until
-/// that result was used). One thread.
+/// A row stays valid until the iterator moves on (while a function whose result views rows runs:
+/// until that result was used). One thread.
 template <class T>
 class partition_rows {
  public:
@@ -53,7 +53,8 @@ class partition_rows {
   rows<T> to_rows() {
     detail::row_buffer all(detail::row_type_of<T>());
     while (fill()) {
-      all.append({const_cast<T*>(&current()), static_cast<std::uint32_t>(in_.count() - at_), false});
+      all.append(
+          {const_cast<T*>(&current()), static_cast<std::uint32_t>(in_.count() - at_), false});
       at_ = in_.count();
     }
     return rows<T>(std::move(all));

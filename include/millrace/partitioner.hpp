@@ -10,7 +10,8 @@
 
 namespace millrace {
 
-/// By the key's hash into `partitions` (> 0). Deterministic: the same on every machine, in every run.
+/// By the key's hash into `partitions` (> 0). Deterministic: the same on every machine, in every
+/// run.
 struct hash_partitioner {
   int partitions = 1;
 };
@@ -18,15 +19,16 @@ struct hash_partitioner {
 namespace detail {
 
 template <class P, class K>
-concept is_user_partitioner =
-    !std::is_same_v<P, hash_partitioner> && std::copy_constructible<P> && requires(const P& p, const K& k) {
-      { p.partitions() } -> std::convertible_to<int>;
-      { p(k) } -> std::convertible_to<int>;
-      { p == p } -> std::convertible_to<bool>;
-    };
+concept is_user_partitioner = !std::is_same_v<P, hash_partitioner> && std::copy_constructible<P> &&
+                              requires(const P& p, const K& k) {
+                                { p.partitions() } -> std::convertible_to<int>;
+                                { p(k) } -> std::convertible_to<int>;
+                                { p == p } -> std::convertible_to<bool>;
+                              };
 
 /// A number of partitions, mr::hash_partitioner, or a type of the user's: a copyable value with
-/// `int partitions() const`, `int operator()(const K&) const` (0 <= result < partitions()) and `==`.
+/// `int partitions() const`, `int operator()(const K&) const` (0 <= result < partitions()) and
+/// `==`.
 template <class K, class P>
 partitioner_ptr partitioner_for(P p) {
   const row_type& key = row_type_of<K>();

@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -35,9 +34,10 @@ concept pair_row = is_pair_v<T>;
 
 template <class K>
 constexpr void check_key() {
-  static_assert(is_hashable_v<K>,
-                "millrace: this type cannot be a key: it needs == and a hash. Specialise std::hash for "
-                "it, or make it a plain aggregate of values that have one.");
+  static_assert(
+      is_hashable_v<K>,
+      "millrace: this type cannot be a key: it needs == and a hash. Specialise std::hash for "
+      "it, or make it a plain aggregate of values that have one.");
 }
 template <class K>
 constexpr void check_order() {
@@ -57,16 +57,28 @@ struct pair_types<std::pair<K, V>> {
   using value = V;
 };
 
+/// The value type of the other side of a join.
+template <class T, class Other>
+struct other_side {
+  static_assert(pair_row<Other> &&
+                    std::is_same_v<typename pair_types<T>::key, typename pair_types<Other>::key>,
+                "millrace: joins and groups are of pairs with the same key type on both sides; map "
+                "the keys of one to the type of the other first.");
+  using value = typename pair_types<Other>::value;
+};
+template <class T, class Other>
+using other_value = typename other_side<T, Other>::value;
+
 }  // namespace detail
 
-/// A dataset of rows of type T (see docs/guide for what may be a row). A concrete handle: copying it
-/// copies a pointer. Lazy: operations describe, actions run a job on the context and block until it is
-/// done. Any thread may use a handle.
+/// A dataset of rows of type T (see docs/guide for what may be a row). A concrete handle: copying
+/// it copies a pointer. Lazy: operations describe, actions run a job on the context and block until
+/// it is done. Any thread may use a handle.
 ///
 /// Functions are called as `const F&` with `const T&` rows, from several threads at once. They may
-/// throw: the task fails with their message, and after the last attempt the action throws `job_error`
-/// with the exception nested. Misuse (no partitions, an empty reduce, …) throws `usage_error`, at the
-/// latest from the action.
+/// throw: the task fails with their message, and after the last attempt the action throws
+/// `job_error` with the exception nested. Misuse (no partitions, an empty reduce, …) throws
+/// `usage_error`, at the latest from the action.
 ///
 /// The number of partitions is the parent's unless said. Operations by key take, last, a number of
 /// partitions or a partitioner; without, they use the parents' partitioner, or hash into as many
@@ -100,23 +112,23 @@ class rdd {
   template <class F>
   auto key_by(F f) const {
     using K = typename detail::row_of_call<F, const T&>::type;
-    auto step = detail::map_step<T>([f = std::move(f)](const T& row) {
-      return std::pair<K, T>(detail::call(f, row), row);
-    });
+    auto step = detail::map_step<T>(
+        [f = std::move(f)](const T& row) { return std::pair<K, T>(detail::call(f, row), row); });
     step.operation = "key_by";
     return with(step);
   }
 
   // ---- partition by partition
 
-  /// f(mr::partition_rows<T>&) -> a range of U; or f(mr::partition_rows<T>&, mr::emit<U>&). Called once
-  /// a partition, empty ones too.
+  /// f(mr::partition_rows<T>&) -> a range of U; or f(mr::partition_rows<T>&, mr::emit<U>&). Called
+  /// once a partition, empty ones too.
   template <class F>
   auto map_partitions(F f, bool keeps_partitioner = false) const {
     auto indexed = [f = std::move(f)](int, auto& rows, auto&... out) -> decltype(auto) {
       return detail::call(f, rows, out...);
     };
-    return by_partition<F, partition_rows<T>&>("map_partitions", std::move(indexed), keeps_partitioner);
+    return by_partition<F, partition_rows<T>&>("map_partitions", std::move(indexed),
+                                               keeps_partitioner);
   }
   /// The same with the partition's index first.
   template <class F>
@@ -155,15 +167,19 @@ class rdd {
     keys.key = &node_->rows();
     return rdd(detail::aggregate_by_key(
         node_, node_->rows(), "distinct", std::move(keys),
-        partitions == 0 ? detail::hash_partitioner_for(node_->rows(), detail::default_partitions({node_}))
-                        : detail::hash_partitioner_for(node_->rows(), partitions)));
+        partitions == 0
+            ? detail::hash_partitioner_for(node_->rows(), detail::default_partitions({node_}))
+            : detail::hash_partitioner_for(node_->rows(), partitions)));
   }
   /// Rows of both, each once.
   rdd intersection(const rdd& other) const {
     auto one = [](const T& row) { return std::pair<T, bool>(row, true); };
-    return map(one).cogroup(other.map(one)).filter([](const auto& group) {
-      return !std::get<0>(group.second).empty() && !std::get<1>(group.second).empty();
-    }).keys();
+    return map(one)
+        .cogroup(other.map(one))
+        .filter([](const auto& group) {
+          return !std::get<0>(group.second).empty() && !std::get<1>(group.second).empty();
+        })
+        .keys();
   }
   /// Rows of this which the other lacks; duplicates stay.
   rdd subtract(const rdd& other) const {
@@ -208,18 +224,20 @@ class rdd {
     return with(detail::flat_map_values_step<T>(std::move(f)));
   }
 
-  /// One value a key: f(V, V) -> V, associative; combined before the shuffle. Values are folded in the
-  /// order of the rows within a partition, and of partitions.
+  /// One value a key: f(V, V) -> V, associative; combined before the shuffle. Values are folded in
+  /// the order of the rows within a partition, and of partitions.
   template <class F, class... P>
   rdd reduce_by_key(F f, P... partitions) const
     requires detail::pair_row<T>
   {
     using V = typename detail::pair_types<T>::value;
-    static_assert(std::is_invocable_r_v<V, const F&, const V&, const V&>,
-                  "millrace: reduce_by_key needs a function of two values that returns such a value.");
-    return aggregated<T>("reduce_by_key",
-                         detail::reduce_aggregator<typename detail::pair_types<T>::key, V>(std::move(f)),
-                         partitions...);
+    static_assert(
+        std::is_invocable_r_v<V, const F&, const V&, const V&>,
+        "millrace: reduce_by_key needs a function of two values that returns such a value.");
+    return aggregated<T>(
+        "reduce_by_key",
+        detail::reduce_aggregator<typename detail::pair_types<T>::key, V>(std::move(f)),
+        partitions...);
   }
   /// create(V) -> C, merge_value(C, V) -> C, merge_combiners(C, C) -> C.
   template <class Create, class MergeValue, class MergeCombiners, class... P>
@@ -247,77 +265,81 @@ class rdd {
     requires detail::pair_row<T>
   {
     using V = typename detail::pair_types<T>::value;
-    auto create = [zero = std::move(zero), seq](const V& v) -> U { return detail::call(seq, zero, v); };
+    auto create = [zero = std::move(zero), seq](const V& v) -> U {
+      return detail::call(seq, zero, v);
+    };
     return combined<U>("aggregate_by_key", std::move(create), seq, std::move(comb), partitions...);
   }
-  /// All values of each key: (K, std::vector<V>), in the order of the rows. A group must fit in memory;
-  /// where values are only to be combined, reduce_by_key is far cheaper.
+  /// All values of each key: (K, std::vector<V>), in the order of the rows. A group must fit in
+  /// memory; where values are only to be combined, reduce_by_key is far cheaper.
   template <class... P>
   auto group_by_key(P... partitions) const
     requires detail::pair_row<T>
   {
     using K = typename detail::pair_types<T>::key;
     using V = typename detail::pair_types<T>::value;
-    return grouped<std::pair<K, std::vector<V>>>("group_by_key", {node_}, detail::group_values<K, V>,
-                                                 partitions...);
+    return grouped<std::pair<K, std::vector<V>>>("group_by_key", {node_},
+                                                 detail::group_values<K, V>, partitions...);
   }
   /// All values of each key here and there: (K, std::tuple<std::vector<V>, std::vector<W>…>).
-  template <class W, class... More>
-  auto cogroup(const rdd<std::pair<typename detail::pair_types<T>::key, W>>& other,
-               const More&... more) const
+  template <class Other, class... More>
+  auto cogroup(const rdd<Other>& other, const More&... more) const
     requires detail::pair_row<T>
   {
     using K = typename detail::pair_types<T>::key;
     using V = typename detail::pair_types<T>::value;
-    using row = std::pair<K, std::tuple<std::vector<V>, std::vector<W>,
-                                        std::vector<typename More::row_type::second_type>...>>;
-    return grouped<row>("cogroup", {node_, other.node(), more.node()...},
-                        detail::cogroup_values<K, V, W, typename More::row_type::second_type...>);
+    using W = detail::other_value<T, Other>;
+    using row =
+        std::pair<K, std::tuple<std::vector<V>, std::vector<W>,
+                                std::vector<detail::other_value<T, typename More::row_type>>...>>;
+    return grouped<row>(
+        "cogroup", {node_, other.node(), more.node()...},
+        detail::cogroup_values<K, V, W, detail::other_value<T, typename More::row_type>...>);
   }
   /// (K, (V, W)) for every pair of values with the same key.
-  template <class W, class... P>
-  auto join(const rdd<std::pair<typename detail::pair_types<T>::key, W>>& other, P... partitions) const
+  template <class Other, class... P>
+  auto join(const rdd<Other>& other, P... partitions) const
     requires detail::pair_row<T>
   {
-    return joined<W, false, false>("join", other, partitions...);
+    return joined<detail::other_value<T, Other>, false, false>("join", other, partitions...);
   }
   /// (K, (V, std::optional<W>)): keys of this side all appear.
-  template <class W, class... P>
-  auto left_outer_join(const rdd<std::pair<typename detail::pair_types<T>::key, W>>& other,
-                       P... partitions) const
+  template <class Other, class... P>
+  auto left_outer_join(const rdd<Other>& other, P... partitions) const
     requires detail::pair_row<T>
   {
-    return joined<W, false, true>("left_outer_join", other, partitions...);
+    return joined<detail::other_value<T, Other>, false, true>("left_outer_join", other,
+                                                              partitions...);
   }
   /// (K, (std::optional<V>, W)): keys of the other side all appear.
-  template <class W, class... P>
-  auto right_outer_join(const rdd<std::pair<typename detail::pair_types<T>::key, W>>& other,
-                        P... partitions) const
+  template <class Other, class... P>
+  auto right_outer_join(const rdd<Other>& other, P... partitions) const
     requires detail::pair_row<T>
   {
-    return joined<W, true, false>("right_outer_join", other, partitions...);
+    return joined<detail::other_value<T, Other>, true, false>("right_outer_join", other,
+                                                              partitions...);
   }
   /// (K, (std::optional<V>, std::optional<W>)).
-  template <class W, class... P>
-  auto full_outer_join(const rdd<std::pair<typename detail::pair_types<T>::key, W>>& other,
-                       P... partitions) const
+  template <class Other, class... P>
+  auto full_outer_join(const rdd<Other>& other, P... partitions) const
     requires detail::pair_row<T>
   {
-    return joined<W, true, true>("full_outer_join", other, partitions...);
+    return joined<detail::other_value<T, Other>, true, true>("full_outer_join", other,
+                                                             partitions...);
   }
   /// Pairs whose key the other side lacks; duplicates stay.
-  template <class W, class... P>
-  rdd subtract_by_key(const rdd<std::pair<typename detail::pair_types<T>::key, W>>& other,
-                      P... partitions) const
+  template <class Other, class... P>
+  rdd subtract_by_key(const rdd<Other>& other, P... partitions) const
     requires detail::pair_row<T>
   {
     using K = typename detail::pair_types<T>::key;
     using V = typename detail::pair_types<T>::value;
+    static_assert(sizeof(detail::other_value<T, Other>) != 0);
     return grouped<T>("subtract_by_key", {node_, other.node()}, detail::left_only_values<K, V>,
                       partitions...);
   }
-  /// Each pair to the partition of its key: a number (by hash) or a partitioner. Nothing moves where
-  /// the dataset is partitioned so already.
+  /// Each pair to the partition of its key: a number (by hash) or a partitioner. Nothing moves
+  /// where the dataset is partitioned so already.
   template <class P>
   rdd partition_by(P by) const
     requires detail::pair_row<T>
@@ -384,11 +406,11 @@ class rdd {
   }
   bool is_empty() const { return detail::take_rows(node_, 1).empty(); }
 
-  /// f(T, T) -> T, associative: partitions first, then their results, in order. Throws usage_error on
-  /// an empty dataset.
+  /// f(T, T) -> T, associative: partitions first, then their results, in order. Throws usage_error
+  /// on an empty dataset.
   template <class F>
   detail::single<T> reduce(F f) const {
-    static_assert(std::is_invocable_v<const F&, const T&, const T&>,
+    static_assert(std::is_invocable_r_v<T, const F&, const T&, const T&>,
                   "millrace: reduce needs a function of two rows that returns such a row.");
     const detail::partition_fold fold{&node_->rows(), detail::keep_function(std::move(f)),
                                       detail::reduce_loop<T, F>};
@@ -401,7 +423,8 @@ class rdd {
   detail::single<T> fold(T zero, F f) const {
     return aggregated_by<T>("fold", std::move(zero), f, f);
   }
-  /// seq(U, T) -> U from `zero` in each partition, then comb(U, U) -> U from `zero` over their results.
+  /// seq(U, T) -> U from `zero` in each partition, then comb(U, U) -> U from `zero` over their
+  /// results.
   template <class U, class Seq, class Comb>
   detail::single<U> aggregate(U zero, Seq seq, Comb comb) const {
     return aggregated_by<U>("aggregate", std::move(zero), std::move(seq), std::move(comb));
@@ -438,7 +461,9 @@ class rdd {
 
   /// A directory of part-NNNNN files, a row a line (see docs/guide for the text form of rows), and
   /// _SUCCESS when all are there. Throws usage_error where the directory exists.
-  void save_as_text_file(const std::string& path) const { detail::save_as_text(node_, path, false); }
+  void save_as_text_file(const std::string& path) const {
+    detail::save_as_text(node_, path, false);
+  }
 
  private:
   template <class U>
@@ -467,18 +492,20 @@ class rdd {
   }
 
   template <class K, class... P>
-  detail::partitioner_ptr partitioner_of(const std::vector<detail::node_ptr>& parents, P... p) const {
+  detail::partitioner_ptr partitioner_of(const std::vector<detail::node_ptr>& parents,
+                                         P... p) const {
     static_assert(sizeof...(P) <= 1, "millrace: give one number of partitions or one partitioner.");
     detail::check_key<K>();
-    if constexpr (sizeof...(P) == 0) return detail::default_partitioner(parents, detail::row_type_of<K>());
+    if constexpr (sizeof...(P) == 0)
+      return detail::default_partitioner(parents, detail::row_type_of<K>());
     else return detail::partitioner_for<K>(p...);
   }
 
   template <class Row, class... P>
   rdd<Row> aggregated(std::string_view operation, detail::aggregator a, P... p) const {
     auto by = partitioner_of<typename detail::pair_types<T>::key>({node_}, p...);
-    return rdd<Row>(detail::aggregate_by_key(node_, detail::row_type_of<Row>(), operation, std::move(a),
-                                             std::move(by)));
+    return rdd<Row>(detail::aggregate_by_key(node_, detail::row_type_of<Row>(), operation,
+                                             std::move(a), std::move(by)));
   }
   template <class C, class Create, class MergeValue, class MergeCombiners, class... P>
   auto combined(std::string_view operation, Create create, MergeValue merge_value,
@@ -495,24 +522,25 @@ class rdd {
   rdd<Row> grouped(std::string_view operation, std::vector<detail::node_ptr> parents,
                    detail::group_loop loop, P... p) const {
     auto by = partitioner_of<typename detail::pair_types<T>::key>(parents, p...);
-    return rdd<Row>(detail::group_by_key(std::move(parents), detail::row_type_of<Row>(), operation, {},
-                                         loop, std::move(by)));
+    return rdd<Row>(detail::group_by_key(std::move(parents), detail::row_type_of<Row>(), operation,
+                                         {}, loop, std::move(by)));
   }
   template <class W, bool LeftOptional, bool RightOptional, class Other, class... P>
   auto joined(std::string_view operation, const Other& other, P... p) const {
     using K = typename detail::pair_types<T>::key;
     using V = typename detail::pair_types<T>::value;
-    using row = std::pair<K, std::pair<detail::joined_side<V, LeftOptional>,
-                                       detail::joined_side<W, RightOptional>>>;
+    using row = std::pair<
+        K, std::pair<detail::joined_side<V, LeftOptional>, detail::joined_side<W, RightOptional>>>;
     return grouped<row>(operation, {node_, other.node()},
                         detail::join_values<K, V, W, LeftOptional, RightOptional>, p...);
   }
   template <class U, class Seq, class Comb>
   detail::single<U> aggregated_by(std::string_view action, U zero, Seq seq, Comb comb) const {
-    static_assert(std::is_invocable_v<const Seq&, const U&, const T&> &&
-                      std::is_invocable_v<const Comb&, const U&, const U&>,
-                  "millrace: fold and aggregate need functions of the value so far and a row, or of "
-                  "two such values.");
+    static_assert(
+        std::is_invocable_v<const Seq&, const U&, const T&> &&
+            std::is_invocable_v<const Comb&, const U&, const U&>,
+        "millrace: fold and aggregate need functions of the value so far and a row, or of "
+        "two such values.");
     const detail::partition_fold fold{
         &detail::row_type_of<U>(), detail::keep_function(detail::fold_function<U, Seq>{zero, seq}),
         detail::fold_loop_from<U, T, Seq>};

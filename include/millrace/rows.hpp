@@ -51,14 +51,16 @@ class rows {
 
   /// A copy; only for rows without views, which could not outlive this.
   std::vector<T> to_vector() const {
-    static_assert(!detail::holds_views_v<T>,
-                  "millrace: these rows view text that mr::rows owns; copy them into a type that owns "
-                  "its text (std::string), or keep the mr::rows.");
+    static_assert(
+        !detail::holds_views_v<T>,
+        "millrace: these rows view text that mr::rows owns; copy them into a type that owns "
+        "its text (std::string), or keep the mr::rows.");
     return std::vector<T>(begin(), end());
   }
 
   template <class Range>
-    requires(!std::is_same_v<Range, rows>) && requires(const Range& r) { std::begin(r), std::end(r); }
+    requires(!std::is_same_v<Range, rows>) &&
+            requires(const Range& r) { std::begin(r), std::end(r); }
   friend bool operator==(const rows& a, const Range& b) {
     return a.equals(std::begin(b), std::end(b));
   }

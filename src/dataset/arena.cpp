@@ -37,7 +37,8 @@ arena::~arena() {
 }
 
 void arena::grow(std::size_t at_least) {
-  // Doubling keeps the number of blocks small; the cap keeps the unused tail of a large arena small.
+  // Doubling keeps the number of blocks small; the cap keeps the unused tail of a large arena
+  // small.
   const std::size_t next = std::clamp(bytes_, first_block, largest_block);
   const std::size_t size = std::max(next, at_least);
   void* memory = std::malloc(sizeof(block) + size);

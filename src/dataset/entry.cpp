@@ -163,7 +163,8 @@ map_output::map_output(entry_layout layout, aligned_memory entries, std::vector<
 }
 
 map_output::map_output(std::vector<row_buffer> rows) : rows_(std::move(rows)) {
-  for (const auto& part : rows_) runs_.push_back({static_cast<const char*>(part.data()), part.size()});
+  for (const auto& part : rows_)
+    runs_.push_back({static_cast<const char*>(part.data()), part.size()});
 }
 
 map_output::~map_output() {
@@ -174,8 +175,8 @@ map_output::~map_output() {
 namespace {
 
 /// The partition of each entry, by its stored hash or by asking for its key.
-std::vector<std::uint32_t> assign(const entry_layout& layout, const char* entries, std::size_t count,
-                                  const partitioner& by) {
+std::vector<std::uint32_t> assign(const entry_layout& layout, const char* entries,
+                                  std::size_t count, const partitioner& by) {
   std::vector<std::uint32_t> to(count);
   const auto parts = static_cast<std::uint32_t>(by.partitions);
   if (by.by_hash()) {
@@ -206,8 +207,9 @@ std::vector<std::uint32_t> assign(const entry_layout& layout, const char* entrie
 map_output_ptr scatter(const entry_layout& layout, aligned_memory entries, std::size_t count,
                        arena texts, const partitioner& by, bool unique_keys) {
   if (by.partitions == 1)
-    return std::make_shared<map_output>(layout, std::move(entries), std::vector<std::size_t>{0, count},
-                                        std::move(texts), unique_keys);
+    return std::make_shared<map_output>(layout, std::move(entries),
+                                        std::vector<std::size_t>{0, count}, std::move(texts),
+                                        unique_keys);
   auto* from = static_cast<char*>(entries.get());
   std::vector<std::uint32_t> to;
   try {

@@ -14,8 +14,9 @@
 
 namespace millrace::detail {
 
-/// Where the parts of an entry lie. With a key: `entry_head` (16 inline bytes, hash, length) for text
-/// and bits, or hash and the key as a row for all other keys; then the value. Without: the value alone.
+/// Where the parts of an entry lie. With a key: `entry_head` (16 inline bytes, hash, length) for
+/// text and bits, or hash and the key as a row for all other keys; then the value. Without: the
+/// value alone.
 class entry_layout {
  public:
   /// `value` may be null (keys alone), `key` too (whole rows), not both.
@@ -33,8 +34,8 @@ class entry_layout {
   key_source source(std::uint32_t key_in_row) const;
   std::uint32_t hash(const char* entry) const;
   /// The partition hashes of keys that lie at `key_in_row` in rows.
-  void hash_keys(const char* rows, std::uint32_t key_in_row, std::uint32_t row_stride, std::uint32_t n,
-                 std::uint32_t* hashes) const;
+  void hash_keys(const char* rows, std::uint32_t key_in_row, std::uint32_t row_stride,
+                 std::uint32_t n, std::uint32_t* hashes) const;
   /// Constructs the key as a row at `to`; its text stays in the entry or its arena.
   void make_key(const char* entry, void* to) const;
   /// Moves an entry to fresh memory and ends the old one.
@@ -61,16 +62,20 @@ class entry_layout {
 class map_output {
  public:
   /// Entries in order of their partition; partition p begins at starts[p].
-  map_output(entry_layout layout, aligned_memory entries, std::vector<std::size_t> starts, arena texts,
-             bool unique_keys);
+  map_output(entry_layout layout, aligned_memory entries, std::vector<std::size_t> starts,
+             arena texts, bool unique_keys);
   /// Whole rows, a buffer a partition.
   explicit map_output(std::vector<row_buffer> rows);
   map_output(const map_output&) = delete;
   map_output& operator=(const map_output&) = delete;
   ~map_output();
 
-  const char* begin(int partition) const { return runs_[static_cast<std::size_t>(partition)].first; }
-  std::size_t count(int partition) const { return runs_[static_cast<std::size_t>(partition)].count; }
+  const char* begin(int partition) const {
+    return runs_[static_cast<std::size_t>(partition)].first;
+  }
+  std::size_t count(int partition) const {
+    return runs_[static_cast<std::size_t>(partition)].count;
+  }
   /// No key twice in a partition.
   bool unique_keys() const { return unique_keys_; }
 
@@ -88,7 +93,8 @@ class map_output {
   std::vector<row_buffer> rows_;
 };
 
-/// Deals out `count` entries (which end there) to the partitions of their keys, keeping their order.
+/// Deals out `count` entries (which end there) to the partitions of their keys, keeping their
+/// order.
 map_output_ptr scatter(const entry_layout& layout, aligned_memory entries, std::size_t count,
                        arena texts, const partitioner& by, bool unique_keys);
 

@@ -1,7 +1,7 @@
 // The loops that decide the speed, compiled once for any CPU and once for AVX2; chosen at start.
-// Plain data in and out. Files that include kernels.inc are compiled with other instruction sets, so
-// they must instantiate nothing that the linker could share: no std templates, no inline functions
-// with external linkage (it might keep the AVX2 copy for everybody).
+// Plain data in and out. Files that include kernels.inc are compiled with other instruction sets,
+// so they must instantiate nothing that the linker could share: no std templates, no inline
+// functions with external linkage (it might keep the AVX2 copy for everybody).
 #pragma once
 
 #include <cstddef>
@@ -68,8 +68,9 @@ struct text_view {  // std::string_view as libstdc++ lays it out; checked where 
 
 struct kernel_set {
   const char* name;
-  // Cuts text at line ends ('\n') and at a delimiter into out (room for cap + 64), beginning at pos;
-  // stops after about cap. start: where the unfinished piece begins. Reads up to 64 bytes past the end.
+  // Cuts text at line ends ('\n') and at a delimiter into out (room for cap + 64), beginning at
+  // pos; stops after about cap. start: where the unfinished piece begins. Reads up to 64 bytes past
+  // the end.
   std::uint32_t (*cut_lines)(const char* text, std::size_t n, std::size_t* pos, std::size_t* start,
                              text_view* out, std::uint32_t cap);
   std::uint32_t (*cut_fields)(const char* text, std::size_t n, char delimiter, std::size_t* pos,
@@ -81,12 +82,12 @@ struct kernel_set {
   void (*find)(table_core* t, const key_source* key, const char* rows, std::uint32_t row_stride,
                std::uint32_t n, void** slots);
   // find and add in one: for values of 4 or 8 byte integers and double.
-  void (*sum_int32)(table_core* t, const key_source* key, const char* rows, std::uint32_t row_stride,
-                    std::uint32_t value_in_row, std::uint32_t n);
-  void (*sum_int64)(table_core* t, const key_source* key, const char* rows, std::uint32_t row_stride,
-                    std::uint32_t value_in_row, std::uint32_t n);
-  void (*sum_double)(table_core* t, const key_source* key, const char* rows, std::uint32_t row_stride,
-                     std::uint32_t value_in_row, std::uint32_t n);
+  void (*sum_int32)(table_core* t, const key_source* key, const char* rows,
+                    std::uint32_t row_stride, std::uint32_t value_in_row, std::uint32_t n);
+  void (*sum_int64)(table_core* t, const key_source* key, const char* rows,
+                    std::uint32_t row_stride, std::uint32_t value_in_row, std::uint32_t n);
+  void (*sum_double)(table_core* t, const key_source* key, const char* rows,
+                     std::uint32_t row_stride, std::uint32_t value_in_row, std::uint32_t n);
   // The keys of entries of the same layout, their hashes known.
   void (*merge)(table_core* t, const char* entries, std::uint32_t n, void** slots);
   // The partition hashes of the rows' keys.

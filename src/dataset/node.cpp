@@ -27,12 +27,14 @@ std::unique_ptr<block_cursor> node::open_blocks(int, task_context&) const { retu
 void node::keep(storage_level level) const {
   storage_level before = storage_level::none;
   if (level == storage_level::none) {
-    if (kept_.exchange(level, std::memory_order_acq_rel) != level) facts_.context->forget_blocks(id_);
+    if (kept_.exchange(level, std::memory_order_acq_rel) != level)
+      facts_.context->forget_blocks(id_);
     return;
   }
   if (!kept_.compare_exchange_strong(before, level, std::memory_order_acq_rel) && before != level)
-    throw usage_error("persist: the storage level of a dataset cannot be changed, unpersist it first: " +
-                      std::string(operation()));
+    throw usage_error(
+        "persist: the storage level of a dataset cannot be changed, unpersist it first: " +
+        std::string(operation()));
 }
 
 std::string node::name() const {

@@ -26,9 +26,7 @@ row_buffer& row_buffer::operator=(row_buffer&& other) noexcept {
   return *this;
 }
 
-row_buffer::~row_buffer() {
-  destroy_rows(*type_, data(), size_);
-}
+row_buffer::~row_buffer() { destroy_rows(*type_, data(), size_); }
 
 void row_buffer::reserve(std::size_t rows) {
   if (rows <= capacity_) return;

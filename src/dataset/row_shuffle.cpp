@@ -19,9 +19,10 @@ class row_writer {
   row_writer(const row_type& rows, int map, int partitions, const partitioner* by)
       : rows_(rows), by_(by), partitions_(static_cast<std::uint32_t>(partitions)) {
     // Each map partition begins elsewhere, or small partitions would all fill the first few.
-    next_ = static_cast<std::uint32_t>(
-        mix(static_cast<std::uint64_t>(map) + 1, hash_constant_0) % partitions_);
-    if (by_ != nullptr && by_->by_hash()) hashing_ = std::make_unique<entry_layout>(&by_->key, nullptr);
+    next_ = static_cast<std::uint32_t>(mix(static_cast<std::uint64_t>(map) + 1, hash_constant_0) %
+                                       partitions_);
+    if (by_ != nullptr && by_->by_hash())
+      hashing_ = std::make_unique<entry_layout>(&by_->key, nullptr);
     for (int p = 0; p < partitions; ++p) parts_.emplace_back(rows);
     places_.resize(partitions_);
   }
@@ -72,7 +73,8 @@ class row_writer {
       }
     } else if (hashing_ != nullptr) {
       hashing_->hash_keys(first, rows_.field(0).offset, rows_.size, rows.count, to_);
-      for (std::uint32_t i = 0; i < rows.count; ++i) to_[i] = partition_of_hash(to_[i], partitions_);
+      for (std::uint32_t i = 0; i < rows.count; ++i)
+        to_[i] = partition_of_hash(to_[i], partitions_);
     } else {
       by_->assign(first + rows_.field(0).offset, rows_.size, rows.count, to_);
     }

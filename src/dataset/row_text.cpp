@@ -44,18 +44,25 @@ Integer load(const void* row) {
 
 void append_integer(const row_type& t, const void* row, std::string& out) {
   switch (t.size) {
-    case 1: return t.is_signed ? append_number(static_cast<int>(load<std::int8_t>(row)), out)
-                               : append_number(static_cast<int>(load<std::uint8_t>(row)), out);
-    case 2: return t.is_signed ? append_number(load<std::int16_t>(row), out)
-                               : append_number(load<std::uint16_t>(row), out);
-    case 4: return t.is_signed ? append_number(load<std::int32_t>(row), out)
-                               : append_number(load<std::uint32_t>(row), out);
-    default: return t.is_signed ? append_number(load<std::int64_t>(row), out)
-                                : append_number(load<std::uint64_t>(row), out);
+    case 1:
+      return t.is_signed ? append_number(static_cast<int>(load<std::int8_t>(row)), out)
+                         : append_number(static_cast<int>(load<std::uint8_t>(row)), out);
+    case 2:
+      return t.is_signed ? append_number(load<std::int16_t>(row), out)
+                         : append_number(load<std::uint16_t>(row), out);
+    case 4:
+      return t.is_signed ? append_number(load<std::int32_t>(row), out)
+                         : append_number(load<std::uint32_t>(row), out);
+    default:
+      return t.is_signed ? append_number(load<std::int64_t>(row), out)
+                         : append_number(load<std::uint64_t>(row), out);
   }
 }
 
 }  // namespace
+
+// In the year 32767.
+constexpr double last_second = 971'000'000'000;
 
 void print_time_point(std::int64_t count, std::intmax_t num, std::intmax_t den, std::string& out) {
   // Split before scaling, so that no unit overflows: whole seconds, and units left over.
@@ -67,8 +74,13 @@ void print_time_point(std::int64_t count, std::intmax_t num, std::intmax_t den, 
     std::int64_t rest = count % per_second;
     if (rest < 0) rest += per_second, --seconds;
     nanoseconds = rest * (1'000'000'000 / per_second);
-  } else {
-    seconds = count * (num / den);
+  } else if (__builtin_mul_overflow(count, num / den, &seconds)) {
+    seconds = count < 0 ? INT64_MIN : INT64_MAX;
+  }
+  if (std::abs(static_cast<double>(seconds)) > last_second) {  // what a calendar has no name for
+    append_number(seconds, out);
+    out += "s since 1970";
+    return;
   }
   using namespace std::chrono;
   const sys_seconds moment{std::chrono::seconds{seconds}};
@@ -90,10 +102,15 @@ void print_time_point(std::int64_t count, std::intmax_t num, std::intmax_t den, 
   out += 'Z';
 }
 
-void print_duration(double count, bool whole, std::intmax_t num, std::intmax_t den,
-                    std::string& out) {
-  if (whole) append_number(static_cast<std::int64_t>(count), out);
-  else append_floating(count, out);
+std::int64_t to_microseconds(double count, std::intmax_t num, std::intmax_t den) {
+  const double micros = count * 1e6 * static_cast<double>(num) / static_cast<double>(den);
+  if (std::isnan(micros)) return 0;
+  if (std::abs(micros) > 9e18) return micros < 0 ? INT64_MIN : INT64_MAX;
+  return std::llround(micros);
+}
+
+namespace {
+void append_unit(std::intmax_t num, std::intmax_t den, std::string& out) {
   const auto is = [&](std::intmax_t n, std::intmax_t d) { return num == n && den == d; };
   if (is(1, 1'000'000'000)) out += "ns";
   else if (is(1, 1'000'000)) out += "us";
@@ -111,6 +128,17 @@ void print_duration(double count, bool whole, std::intmax_t num, std::intmax_t d
     }
     out += "]s";
   }
+}
+}  // namespace
+
+void print_duration(std::int64_t count, std::intmax_t num, std::intmax_t den, std::string& out) {
+  append_number(count, out);
+  append_unit(num, den, out);
+}
+
+void print_duration(double count, std::intmax_t num, std::intmax_t den, std::string& out) {
+  append_floating(count, out);
+  append_unit(num, den, out);
 }
 
 void print_row(const row_type& t, const void* row, std::string& out) {

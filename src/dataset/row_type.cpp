@@ -4,9 +4,11 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <exception>
 #include <limits>
 #include <memory>
 #include <new>
+#include <vector>
 
 #include "millrace/detail/base/hash.hpp"
 #include "millrace/detail/dataset/row_traits.hpp"
@@ -129,7 +131,7 @@ std::uint64_t hash_row(const row_type& t, const void* row) {
         const row_type& element;
         std::uint64_t state;
         bool ordered;
-      } v{*t.sequence->element, t.sequence->size(row), t.kind == row_kind::sequence};
+      } v{*t.sequence->element, t.sequence->size(row), !t.any_order};
       t.sequence->each(
           row,
           [](void* self, const void* e) {
@@ -242,7 +244,9 @@ int compare_rows(const row_type& t, const void* a, const void* b) {
 
 }  // namespace
 
-bool less_rows(const row_type& t, const void* a, const void* b) { return compare_rows(t, a, b) < 0; }
+bool less_rows(const row_type& t, const void* a, const void* b) {
+  return compare_rows(t, a, b) < 0;
+}
 
 bool equal_rows(const row_type& t, const void* a, const void* b) {
   if (t.equal_with != nullptr) return t.equal_with(a, b);
@@ -251,23 +255,27 @@ bool equal_rows(const row_type& t, const void* a, const void* b) {
     case row_kind::text_view:
     case row_kind::text: return text_of(t, a) == text_of(t, b);
     case row_kind::floating:
-    case row_kind::time: return canonical_floating(t, a) == canonical_floating(t, b);
+    case row_kind::time: return compare_floating(floating_of(t, a), floating_of(t, b)) == 0;
     case row_kind::record:
       for (std::uint32_t i = 0; i < t.field_count; ++i)
         if (!equal_rows(*t.fields[i].type, at(a, t.fields[i]), at(b, t.fields[i]))) return false;
       return true;
-    case row_kind::map:  // a hashed map may give the same pairs in another order
+    case row_kind::map:
     case row_kind::sequence: {
       const elements left(t, a);
       const elements right(t, b);
       if (left.size() != right.size()) return false;
       const row_type& e = *t.sequence->element;
+      std::vector<bool> taken(t.any_order ? right.size() : 0);
       for (std::size_t i = 0; i < left.size(); ++i) {
-        if (equal_rows(e, left[i], right[i])) continue;
-        if (t.kind == row_kind::sequence) return false;
-        std::size_t j = 0;
-        while (j < right.size() && !equal_rows(e, left[i], right[j])) ++j;
+        if (!t.any_order) {
+          if (!equal_rows(e, left[i], right[i])) return false;
+          continue;
+        }
+        std::size_t j = 0;  // the same elements may come in another order, each as often
+        while (j < right.size() && (taken[j] || !equal_rows(e, left[i], right[j]))) ++j;
         if (j == right.size()) return false;
+        taken[j] = true;
       }
       return true;
     }
@@ -324,7 +332,23 @@ void encode_row(const row_type& t, const void* row, byte_writer& out) {
   }
 }
 
+void refuse_array_size(std::size_t n, std::size_t expected) {
+  throw error("damaged row: an array of " + std::to_string(expected) + " elements claims " +
+              std::to_string(n));
+}
+
 namespace {
+// Nothing in the bytes bounds how many there are of these.
+constexpr std::uint64_t most_rows_without_bytes = std::uint64_t{1} << 24;
+
+/// Whether every encoded row takes a byte at least.
+bool has_bytes(const row_type& t) {
+  if (t.kind == row_kind::custom) return false;
+  return t.kind != row_kind::record ||
+         std::any_of(t.fields, t.fields + t.field_count,
+                     [](const row_field& f) { return has_bytes(*f.type); });
+}
+
 struct decoder {
   const row_type& type;
   byte_reader& in;
@@ -367,9 +391,7 @@ void decode_row(const row_type& t, void* to, byte_reader& in, arena& texts) {
     case row_kind::sequence:
     case row_kind::map: {
       const auto n = in.varint();
-      const bool empty_elements =
-          t.sequence->element->kind == row_kind::record && t.sequence->element->field_count == 0;
-      if (n > in.remaining() && !empty_elements)  // every other row takes a byte at least
+      if (n > (has_bytes(*t.sequence->element) ? in.remaining() : most_rows_without_bytes))
         throw error("damaged row: a sequence claims more elements than bytes are left, " +
                     std::to_string(n));
       decoder d{*t.sequence->element, in, texts};
@@ -387,7 +409,14 @@ void decode_row(const row_type& t, void* to, byte_reader& in, arena& texts) {
       t.alternative->build(to, index, decoder::fill, &d);
       return;
     }
-    case row_kind::custom: t.custom->decode(to, in, t.custom->version); return;
+    case row_kind::custom: try { t.custom->decode(to, in, t.custom->version);
+      } catch (const error&) {
+        throw;
+      } catch (...) {
+        std::throw_with_nested(
+            error("damaged row: its codec refused the bytes of a " + std::string(t.name)));
+      }
+      return;
   }
 }
 
@@ -471,7 +500,8 @@ sort_prefix sort_prefix_of(const row_type& t) {
     case row_kind::integer:
       if (t.is_signed)
         return {[](const row_type& type, const void* row) {
-                  return static_cast<std::uint64_t>(signed_of(type, row)) ^ (std::uint64_t{1} << 63);
+                  return static_cast<std::uint64_t>(signed_of(type, row)) ^
+                         (std::uint64_t{1} << 63);
                 },
                 true};
       return {[](const row_type& type, const void* row) { return bits_of(type, row); }, true};
@@ -488,7 +518,8 @@ sort_prefix sort_prefix_of(const row_type& t) {
       return {[](const row_type& type, const void* row) {
                 const auto text = text_of(type, row);
                 std::uint64_t word = 0;
-                std::memcpy(&word, text.data(), std::min<std::size_t>(text.size(), 8));
+                if (!text.empty())
+                  std::memcpy(&word, text.data(), std::min<std::size_t>(text.size(), 8));
                 return __builtin_bswap64(word);
               },
               false};

@@ -28,11 +28,22 @@ namespace {
 /// Rows into a table, combining; one after another once that turned out not to pay.
 class entry_writer {
  public:
-  entry_writer(const entry_layout& layout, const aggregator& a, const row_type& rows)
-      : table_(layout), aggregator_(a), rows_(rows), source_(layout.source(a.key_at)) {}
+  entry_writer(const entry_layout& layout, const aggregator& a, const row_type& rows,
+               task_context& task)
+      : table_(layout),
+        aggregator_(a),
+        rows_(rows),
+        task_(task),
+        source_(layout.source(a.key_at)) {}
 
   static flow push(void* self, const chunk& rows) {
-    static_cast<entry_writer*>(self)->add(rows);
+    auto& me = *static_cast<entry_writer*>(self);
+    try {
+      me.add(rows);
+    } catch (...) {  // the user's function on values
+      me.task_.failed_in(me.aggregator_.operation, -1);
+      throw;
+    }
     return flow::more;
   }
 
@@ -73,6 +84,7 @@ class entry_writer {
   aggregation_table table_;
   const aggregator& aggregator_;
   const row_type& rows_;
+  task_context& task_;
   key_source source_;
   bool gave_up_ = false;
   bool judged_ = false;
@@ -84,7 +96,7 @@ class entry_writer {
 
 map_output_ptr write_entries(const node& parent, int partition, const entry_layout& layout,
                              const aggregator& a, const partitioner* by, task_context& task) {
-  entry_writer writer(layout, a, parent.rows());
+  entry_writer writer(layout, a, parent.rows(), task);
   const auto rows = task.open(parent, partition);
   while (rows->step({&writer, entry_writer::push}) == flow::more)
     if (task.cancelled()) break;

@@ -12,7 +12,8 @@
 
 namespace millrace::detail {
 
-/// The edge between two stages. Its outputs are kept by the engine under `id` until it is destroyed.
+/// The edge between two stages. Its outputs are kept by the engine under `id` until it is
+/// destroyed.
 class shuffle {
  public:
   shuffle(node_ptr parent, int partitions);
@@ -57,7 +58,9 @@ class entry_rows {
   entry_rows(const entry_layout& layout, const row_type& rows);
   /// Constructs the rows of up to chunk_capacity entries; `steal` moves the values out.
   void make(char* entries, std::uint32_t n, bool steal);
-  void make_shared(const char* entries, std::uint32_t n) { make(const_cast<char*>(entries), n, false); }
+  void make_shared(const char* entries, std::uint32_t n) {
+    make(const_cast<char*>(entries), n, false);
+  }
   flow push(const sink& to);
   void clear();
   ~entry_rows() { clear(); }

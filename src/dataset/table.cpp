@@ -26,7 +26,8 @@ aggregation_table::~aggregation_table() {
 void aggregation_table::grow_entries(std::size_t at_least) {
   const std::size_t capacity = std::max(at_least, entry_capacity_ * 2);
   aligned_memory bigger = allocate_aligned(capacity * core_.stride);
-  if (core_.used != 0) layout_.relocate(static_cast<char*>(bigger.get()), core_.entries, core_.used);
+  if (core_.used != 0)
+    layout_.relocate(static_cast<char*>(bigger.get()), core_.entries, core_.used);
   entries_ = std::move(bigger);
   core_.entries = static_cast<char*>(entries_.get());
   entry_capacity_ = capacity;
@@ -44,8 +45,7 @@ void aggregation_table::rebuild_index(std::uint32_t capacity) {
   core_.index = static_cast<std::uint32_t*>(index_.get());
   core_.mask = capacity - 1;
   for (std::uint32_t e = 0; e < core_.used; ++e) {
-    std::uint32_t i =
-        position_of(core_.entries + std::size_t{e} * core_.stride) & core_.mask;
+    std::uint32_t i = position_of(core_.entries + std::size_t{e} * core_.stride) & core_.mask;
     while (core_.index[i] != 0) i = (i + 1) & core_.mask;
     core_.index[i] = e + 1;
   }
@@ -66,8 +66,8 @@ void aggregation_table::reserve(std::uint32_t more) {
 void aggregation_table::relieve() {
   if (core_.crowded == 0) return;
   core_.crowded = 0;
-  // Keys that share a hash by bad luck or by design: from now on slots follow a secret hash. What is
-  // visible (order, partitions) does not depend on slots.
+  // Keys that share a hash by bad luck or by design: from now on slots follow a secret hash. What
+  // is visible (order, partitions) does not depend on slots.
   std::random_device entropy;
   core_.seed = (std::uint64_t{entropy()} << 32 | entropy()) | 1;
   rebuild_index(core_.mask + 1);
@@ -118,8 +118,7 @@ void aggregation_table::append(const key_source& key, const char* rows, std::uin
   if (wanted > entry_capacity_) grow_entries(wanted);
   if (layout_.form() == key_form::general)
     find_general(rows + key.at, stride, n, true, nullptr, 0, slots);
-  else
-    kernels().append(&core_, &key, rows, stride, n, slots);
+  else kernels().append(&core_, &key, rows, stride, n, slots);
   if (layout_.value() == nullptr) made_ = core_.used;
 }
 
@@ -130,9 +129,10 @@ void aggregation_table::find_general(const char* keys, std::uint32_t stride, std
   for (std::uint32_t r = 0; r < n; ++r) {
     const char* key = keys + std::size_t{r} * stride;
     const std::uint32_t hash =
-        hashes != nullptr ? *reinterpret_cast<const std::uint32_t*>(
-                                reinterpret_cast<const char*>(hashes) + std::size_t{r} * hash_stride)
-                          : static_cast<std::uint32_t>(hash_row(type, key) >> 16);
+        hashes != nullptr
+            ? *reinterpret_cast<const std::uint32_t*>(reinterpret_cast<const char*>(hashes) +
+                                                      std::size_t{r} * hash_stride)
+            : static_cast<std::uint32_t>(hash_row(type, key) >> 16);
     char* found = nullptr;
     std::uint32_t i = 0;
     if (!append) {

@@ -16,6 +16,8 @@ thread_local job_lane* current_lane = nullptr;
 
 // A stage whose inputs are lost again and again is given up: something kills executors.
 constexpr int most_rounds = 4;
+// So is a task whose executor dies each time: perhaps it is what kills them.
+constexpr int most_losses = 4;
 constexpr auto executor_deadline = 30s;
 }  // namespace
 
@@ -50,6 +52,7 @@ void scheduler::stop() {
     for (const auto& set : active_) set->cancel();
   }
   executors_->stop();
+  executors_ended_.store(true);
 }
 
 std::vector<task_result> scheduler::run(const job& what) {
@@ -105,6 +108,7 @@ void scheduler::compute(running_job& job, const shuffle& from) {
     const auto building = outputs_.building(from);
     const std::lock_guard lock(*building);
     std::vector<int> left = outputs_.missing(from);
+    if (left.empty()) return;  // another job computed it meanwhile
     const bool done = run_stage(
         job, left,
         [&from](task_context& task, int map) -> task_result {
@@ -117,16 +121,18 @@ void scheduler::compute(running_job& job, const shuffle& from) {
     if (done) return;
     job.prepared.clear();
   }
-  throw error("a shuffle's inputs were lost again each time they were computed, look why executors "
-              "die; rounds: " +
-              std::to_string(most_rounds));
+  throw error(
+      "a shuffle's inputs were lost again each time they were computed, look why executors "
+      "die; rounds: " +
+      std::to_string(most_rounds));
 }
 
 bool scheduler::run_stage(running_job& job, std::vector<int>& left, const task_set::body& body,
                           const std::function<void(int, task_report&)>& take) {
   struct attempts {
-    int number = 0;    // of the attempt that runs
+    int number = 0;  // of the attempt that runs
     int failures = 0;
+    int losses = 0;
     bool running = false;
     executor_id where{};
   };
@@ -138,7 +144,8 @@ bool scheduler::run_stage(running_job& job, std::vector<int>& left, const task_s
     if (stopping_) throw usage_error("this context was stopped: nothing can run on it any more");
     active_.insert(set);
   }
-  // Whatever happens, no task of ours runs on when this returns: they may use the caller's variables.
+  // Whatever happens, no task of ours runs on when this returns: they may use the caller's
+  // variables.
   struct leave {
     scheduler& all;
     const std::shared_ptr<task_set>& set;
@@ -157,14 +164,34 @@ bool scheduler::run_stage(running_job& job, std::vector<int>& left, const task_s
   bool cancelled = false;
   std::exception_ptr failure;
 
+  const auto give_up = [&](std::exception_ptr why) {
+    if (failure == nullptr) failure = std::move(why);
+    set->cancel();
+  };
+
   const auto send = [&] {
     std::vector<task_order> orders;
-    for (const int i : waiting) {
-      auto& t = tasks[static_cast<std::size_t>(i)];
-      t.where = place(i);
+    try {
+      for (const int i : waiting) {
+        const executor_id where = place(i);
+        orders.push_back(
+            {set, i, tasks[static_cast<std::size_t>(i)].number, where.slot, where.epoch});
+      }
+    } catch (...) {  // there is none; what was sent before must end all the same
+      give_up(std::current_exception());
+      return;
+    }
+    for (const auto& order : orders) {
+      auto& t = tasks[static_cast<std::size_t>(order.index)];
+      t.where = {order.slot, order.epoch};
       t.running = true;
-      orders.push_back({set, i, t.number, t.where.slot, t.where.epoch});
-      publish(event::kind::task_started, job, set.get(), nullptr, {});
+      if (!owner_.events().wanted()) continue;
+      task_report begun;
+      begun.index = order.index;
+      begun.attempt = order.attempt;
+      begun.slot = order.slot;
+      begun.epoch = order.epoch;
+      publish(event::kind::task_started, job, set.get(), &begun, {});
     }
     running += static_cast<int>(orders.size());
     waiting.clear();
@@ -180,12 +207,19 @@ bool scheduler::run_stage(running_job& job, std::vector<int>& left, const task_s
         --running;
         ++t.number;
         waiting.push_back(i);
+        if (++t.losses == most_losses)
+          give_up(std::make_exception_ptr(
+              error(std::string(job.what.action) +
+                    ": a task's executor was lost each time it ran, look " +
+                    "why executors die; partition " + std::to_string(set->partition(i)) +
+                    ", times: " + std::to_string(t.losses))));
       }
       return;
     }
     auto& t = tasks[static_cast<std::size_t>(report.index)];
     // Fenced: an attempt that was given up, or an executor that was replaced.
-    if (!t.running || report.attempt != t.number || t.where != executor_id{report.slot, report.epoch})
+    if (!t.running || report.attempt != t.number ||
+        t.where != executor_id{report.slot, report.epoch})
       return;
     t.running = false;
     --running;
@@ -197,7 +231,7 @@ bool scheduler::run_stage(running_job& job, std::vector<int>& left, const task_s
         take(set->partition(report.index), report);
         ended.push_back(report.index);
         break;
-      case outcome::cancelled: break;
+      case outcome::cancelled: cancelled = true; break;
       case outcome::fetch_failed: inputs_lost = true; break;
       case outcome::lost: break;  // above
       case outcome::failed:
@@ -206,11 +240,10 @@ bool scheduler::run_stage(running_job& job, std::vector<int>& left, const task_s
         if (++t.failures < max_failures_) {
           waiting.push_back(report.index);
         } else if (failure == nullptr) {
-          set->cancel();
           try {
             fail(job, *set, report);
           } catch (...) {
-            failure = std::current_exception();
+            give_up(std::current_exception());
           }
         }
         break;
@@ -226,17 +259,26 @@ bool scheduler::run_stage(running_job& job, std::vector<int>& left, const task_s
     if (!waiting.empty()) send();
     executors_->lend(*set);
     auto reports = set->take(0ms);
-    if (reports.empty() && running != 0) {
+    if (reports.empty() && running != 0 && executors_ended_) {
+      reports = set->take(0ms);
+      if (reports.empty()) break;
+    } else if (reports.empty() && running != 0) {
       watch_executors(0ms);
       reports = set->take(20ms);
     }
     for (auto& report : reports) handle(report);
   }
-  if (failure != nullptr) std::rethrow_exception(failure);
-  if (cancelled)
-    throw error(std::string(job.what.action) + ": cancelled, " +
-                (stopping_ ? "the context was stopped" : "as was asked"));
-  publish(event::kind::stage_ended, job, set.get(), nullptr, {});
+  if (failure == nullptr && (cancelled || running != 0))
+    failure =
+        std::make_exception_ptr(error(std::string(job.what.action) + ": cancelled, " +
+                                      (stopping_ ? "the context was stopped" : "as was asked")));
+  if (failure != nullptr) {
+    publish(event::kind::stage_failed, job, set.get(), nullptr,
+            owner_.events().wanted() ? describe(failure) : std::string());
+    std::rethrow_exception(failure);
+  }
+  publish(inputs_lost ? event::kind::stage_failed : event::kind::stage_ended, job, set.get(),
+          nullptr, inputs_lost ? "what it reads was lost with an executor" : "");
   if (!inputs_lost) {
     left.clear();
     return true;
@@ -259,10 +301,10 @@ void scheduler::fail(running_job& job, const task_set& set, const task_report& r
     if (!report.operation.empty()) text += " in " + report.operation;
     if (report.row >= 0) text += " at row " + std::to_string(report.row);
     text += " of partition " + std::to_string(set.partition(report.index)) + " (stage " +
-            std::to_string(set.stage()) + ", attempt " + std::to_string(report.attempt + 1) + " of " +
-            std::to_string(max_failures_) + "): " + describe(report.failure);
-    std::throw_with_nested(job_error(
-        text, {set.stage(), set.partition(report.index), report.attempt, report.row, report.operation}));
+            std::to_string(set.stage()) + ", attempt " + std::to_string(report.attempt + 1) +
+            " of " + std::to_string(max_failures_) + "): " + describe(report.failure);
+    std::throw_with_nested(job_error(text, {set.stage(), set.partition(report.index),
+                                            report.attempt, report.row, report.operation}));
   }
 }
 
@@ -277,6 +319,7 @@ executor_id scheduler::place(int task) {
         return {chosen->first, chosen->second};
       }
     }
+    if (stopping_) throw error("the context was stopped");
     if (std::chrono::steady_clock::now() > deadline)
       throw error("no executor joined, look at the cluster; waited, in seconds: " +
                   std::to_string(executor_deadline.count()));
@@ -308,7 +351,8 @@ void scheduler::watch_executors(std::chrono::milliseconds timeout) {
     }
     if (owner_.events().wanted()) {
       event e;
-      e.what = happened->what == kind::joined ? event::kind::executor_joined : event::kind::executor_lost;
+      e.what = happened->what == kind::joined ? event::kind::executor_joined
+                                              : event::kind::executor_lost;
       e.slot = who.slot;
       e.epoch = static_cast<std::int64_t>(who.epoch);
       e.text = happened->why;

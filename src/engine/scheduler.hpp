@@ -60,6 +60,7 @@ class scheduler {
   std::atomic<int> next_job_{0};
   std::atomic<int> next_stage_{0};
   std::atomic<bool> stopping_{false};
+  std::atomic<bool> executors_ended_{false};  // whatever was sent and has not reported never will
 
   std::mutex polling_;  // one thread polls the port at a time
   std::mutex mutex_;

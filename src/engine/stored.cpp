@@ -25,7 +25,8 @@ std::vector<int> map_outputs::missing(const shuffle& from) const {
   const auto found = shuffles_.find(from.id());
   const bool none = found == shuffles_.end() || found->second.by_map.empty();
   for (int m = 0; m < from.parent()->partitions(); ++m)
-    if (none || found->second.by_map[static_cast<std::size_t>(m)].output == nullptr) maps.push_back(m);
+    if (none || found->second.by_map[static_cast<std::size_t>(m)].output == nullptr)
+      maps.push_back(m);
   return maps;
 }
 
@@ -54,11 +55,12 @@ namespace {
 /// Passes rows on and keeps them; what was read to its end is stored.
 class keeping_cursor final : public cursor {
  public:
-  keeping_cursor(kept_blocks& blocks, const node& dataset, int partition, std::unique_ptr<cursor> from,
-                 executor_id where)
+  keeping_cursor(kept_blocks& blocks, const node& dataset, int partition,
+                 std::unique_ptr<cursor> from, const task_context& task, executor_id where)
       : blocks_(blocks),
-        node_(dataset.id()),
+        node_(dataset),
         partition_(partition),
+        task_(task),
         from_(std::move(from)),
         where_(where),
         rows_(std::make_shared<row_buffer>(dataset.rows())) {}
@@ -74,14 +76,17 @@ class keeping_cursor final : public cursor {
                                        me.stopped_ = me.stopped_ || f == flow::enough;
                                        return f;
                                      }});
-    if (answer == flow::enough && !stopped_) blocks_.put(node_, partition_, std::move(rows_), where_);
+    // A cancelled task may have left rows out.
+    if (answer == flow::enough && !stopped_ && !task_.cancelled())
+      blocks_.put(node_, partition_, std::move(rows_), where_);
     return answer;
   }
 
  private:
   kept_blocks& blocks_;
-  std::int64_t node_;
+  const node& node_;
   int partition_;
+  const task_context& task_;
   std::unique_ptr<cursor> from_;
   executor_id where_;
   std::shared_ptr<row_buffer> rows_;
@@ -99,7 +104,7 @@ std::unique_ptr<cursor> kept_blocks::open(const node& dataset, int partition, ta
       return read_rows(found->second.rows);
   }
   return std::make_unique<keeping_cursor>(*this, dataset, partition, dataset.open(partition, task),
-                                          where);
+                                          task, where);
 }
 
 bool kept_blocks::has_all(const node& dataset) const {
@@ -109,9 +114,10 @@ bool kept_blocks::has_all(const node& dataset) const {
   return true;
 }
 
-void kept_blocks::put(std::int64_t node, int partition, row_buffer_ptr rows, executor_id where) {
+void kept_blocks::put(const node& dataset, int partition, row_buffer_ptr rows, executor_id where) {
   const std::lock_guard lock(mutex_);
-  blocks_[{node, partition}] = {std::move(rows), where};
+  if (dataset.kept() == storage_level::none) return;  // unpersisted while it was computed
+  blocks_[{dataset.id(), partition}] = {std::move(rows), where};
 }
 
 void kept_blocks::forget(std::int64_t node) noexcept {

@@ -1,4 +1,5 @@
-// What jobs leave for later ones: map outputs and kept partitions, each with the executor it lies on.
+// What jobs leave for later ones: map outputs and kept partitions, each with the executor it lies
+// on.
 #pragma once
 
 #include <cstdint>
@@ -56,7 +57,7 @@ class kept_blocks {
   bool has_all(const node& dataset) const;
   void forget(std::int64_t node) noexcept;
   void lose(executor_id where);
-  void put(std::int64_t node, int partition, row_buffer_ptr rows, executor_id where);
+  void put(const node& dataset, int partition, row_buffer_ptr rows, executor_id where);
 
  private:
   struct placed_block {

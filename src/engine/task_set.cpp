@@ -13,7 +13,9 @@ namespace {
 class engine_task final : public task_context {
  public:
   engine_task(scheduler& owner, const task_order& order, int partition)
-      : task_context(partition, order.attempt, order.set->cancelling()), owner_(owner), order_(order) {}
+      : task_context(partition, order.attempt, order.set->cancelling()),
+        owner_(owner),
+        order_(order) {}
 
   map_output_ptr fetch(const shuffle& from, int map) override {
     return owner_.outputs().fetch(from, map);

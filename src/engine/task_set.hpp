@@ -38,7 +38,11 @@ class task_set {
   using body = std::function<task_result(task_context& task, int partition)>;
 
   task_set(scheduler& owner, int job, int stage, std::vector<int> partitions, body run)
-      : owner_(owner), job_(job), stage_(stage), partitions_(std::move(partitions)), run_(std::move(run)) {}
+      : owner_(owner),
+        job_(job),
+        stage_(stage),
+        partitions_(std::move(partitions)),
+        run_(std::move(run)) {}
 
   int job() const { return job_; }
   int stage() const { return stage_; }

@@ -56,8 +56,13 @@ class aggregated_cursor final : public cursor {
         const auto some = static_cast<std::uint32_t>(std::min<std::size_t>(chunk_rows, n - i));
         const char* entries = from + i * stride;
         table_.merge(entries, some, slots);
-        table_.fold(aggregator_.fold_combined, aggregator_.function.get(), slots,
-                    entries + layout.value_at(), stride, some);
+        try {
+          table_.fold(aggregator_.fold_combined, aggregator_.function.get(), slots,
+                      entries + layout.value_at(), stride, some);
+        } catch (...) {
+          task_.failed_in(aggregator_.operation, -1);
+          throw;
+        }
       }
       if (task_.cancelled()) break;
     }
@@ -86,7 +91,8 @@ class aggregated_node final : public node {
   std::unique_ptr<cursor> open(int partition, task_context& task) const override {
     std::vector<map_output_ptr> inputs;
     if (shuffles().empty()) {  // the parent's keys are where they belong
-      inputs.push_back(write_entries(*parents()[0], partition, layout_, aggregator_, nullptr, task));
+      inputs.push_back(
+          write_entries(*parents()[0], partition, layout_, aggregator_, nullptr, task));
       return std::make_unique<aggregated_cursor>(std::move(inputs), 0, layout_, aggregator_, rows(),
                                                  task);
     }
@@ -105,12 +111,12 @@ class aggregated_node final : public node {
 
 node_ptr aggregate_by_key(const node_ptr& parent, const row_type& rows, std::string_view operation,
                           aggregator a, partitioner_ptr by) {
+  a.operation = operation;
   entry_layout layout(a.key, a.combined);
   node::facts f{parent->context(), &rows, operation, by->partitions, {}, {}, by};
-  if (parent->by_key() != nullptr && parent->by_key()->same_as(*by))
-    f.parents = {parent};
-  else
-    f.shuffles = {std::make_shared<keyed_shuffle>(parent, layout, a, by)};
+  if (a.combined == nullptr) f.by_key = nullptr;  // by whole rows, of which the key is but a part
+  if (parent->by_key() != nullptr && parent->by_key()->same_as(*by)) f.parents = {parent};
+  else f.shuffles = {std::make_shared<keyed_shuffle>(parent, layout, a, by)};
   return std::make_shared<aggregated_node>(std::move(f), std::move(layout), std::move(a));
 }
 

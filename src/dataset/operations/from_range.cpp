@@ -37,14 +37,16 @@ class range_cursor final : public cursor {
 
 class range_node final : public node {
  public:
-  range_node(context_ptr context, std::int64_t begin, std::int64_t step, std::uint64_t count, int slices)
+  range_node(context_ptr context, std::int64_t begin, std::int64_t step, std::uint64_t count,
+             int slices)
       : node({std::move(context), &row_type_of<std::int64_t>(), "range", slices, {}, {}, nullptr}),
         begin_(begin),
         step_(step),
         count_(count) {}
   std::unique_ptr<cursor> open(int partition, task_context&) const override {
     const auto from = position(partition);
-    const auto first = static_cast<std::uint64_t>(begin_) + from * static_cast<std::uint64_t>(step_);
+    const auto first =
+        static_cast<std::uint64_t>(begin_) + from * static_cast<std::uint64_t>(step_);
     return std::make_unique<range_cursor>(static_cast<std::int64_t>(first), step_,
                                           position(partition + 1) - from);
   }
@@ -66,7 +68,8 @@ node_ptr from_range(context_ptr context, std::int64_t begin, std::int64_t end, s
                     int slices) {
   if (step == 0) throw usage_error("range: the step must not be zero");
   if (slices < 1)
-    throw usage_error("range: the number of partitions must be positive: " + std::to_string(slices));
+    throw usage_error("range: the number of partitions must be positive: " +
+                      std::to_string(slices));
   std::uint64_t count = 0;
   const auto b = static_cast<std::uint64_t>(begin);
   const auto e = static_cast<std::uint64_t>(end);

@@ -9,7 +9,12 @@ namespace {
 class rows_node final : public node {
  public:
   rows_node(context_ptr context, const row_type& rows, std::vector<row_buffer_ptr> slices)
-      : node({std::move(context), &rows, "parallelize", static_cast<int>(slices.size()), {}, {},
+      : node({std::move(context),
+              &rows,
+              "parallelize",
+              static_cast<int>(slices.size()),
+              {},
+              {},
               nullptr}),
         slices_(std::move(slices)) {}
   std::unique_ptr<cursor> open(int partition, task_context&) const override {

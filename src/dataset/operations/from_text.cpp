@@ -17,8 +17,13 @@ namespace {
 class text_node : public node {
  public:
   text_node(context_ptr context, std::string_view operation, std::size_t partitions)
-      : node({std::move(context), &row_type_of<std::string_view>(), operation,
-              static_cast<int>(partitions), {}, {}, nullptr}) {}
+      : node({std::move(context),
+              &row_type_of<std::string_view>(),
+              operation,
+              static_cast<int>(partitions),
+              {},
+              {},
+              nullptr}) {}
   std::unique_ptr<cursor> open(int partition, task_context& task) const final {
     return cut_blocks(open_blocks(partition, task), {});
   }
@@ -76,8 +81,8 @@ class text_blocks_node final : public text_node {
   std::vector<text_block> blocks_;
 };
 
-// Hadoop's rule: parts of total / min_partitions bytes, at most a block of 32 MiB; the last part of a
-// file may be a tenth larger.
+// Hadoop's rule: parts of total / min_partitions bytes, at most a block of 32 MiB; the last part of
+// a file may be a tenth larger.
 constexpr std::uint64_t largest_split = std::uint64_t{32} << 20;
 
 bool splittable(const std::string& path) {
@@ -99,8 +104,8 @@ node_ptr from_text_file(context_ptr context, const std::string& path, int min_pa
   std::vector<file_split> splits;
   for (const auto& f : files) {
     if (!splittable(f.path))
-      throw usage_error("text_file: compressed files are not read by this version, unpack it first: " +
-                        f.path);
+      throw usage_error(
+          "text_file: compressed files are not read by this version, unpack it first: " + f.path);
     std::uint64_t at = 0;
     while (f.size - at > goal + goal / 10) {
       splits.push_back({f.path, at, at + goal});

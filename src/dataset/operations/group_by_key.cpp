@@ -25,7 +25,8 @@ struct side {
 class groups_cursor final : public cursor {
  public:
   groups_cursor(std::vector<side> sides, const row_type& key, const row_type& rows,
-                const void* function, group_loop run, std::string_view operation, task_context& task)
+                const void* function, group_loop run, std::string_view operation,
+                task_context& task)
       : sides_(std::move(sides)),
         key_(key),
         run_(run),
@@ -40,6 +41,7 @@ class groups_cursor final : public cursor {
 
   flow step(const sink& to) override {
     if (!gathered_) gather();
+    if (task_.cancelled()) return flow::enough;  // groups may be half made
     const std::uint32_t n = std::min(chunk_rows, table_.size() - next_);
     if (n == 0) return flow::enough;
     state_.to = to;
@@ -127,9 +129,12 @@ class groups_cursor final : public cursor {
     if (type.trivial && type.size == 8) {
       each([to](std::size_t at, const char* v) { std::memcpy(to + at * 8, v, 8); });
     } else if (type.trivial) {
-      each([to, &type](std::size_t at, const char* v) { std::memcpy(to + at * type.size, v, type.size); });
+      each([to, &type](std::size_t at, const char* v) {
+        std::memcpy(to + at * type.size, v, type.size);
+      });
     } else {
-      // Copied in order of arrival and then permuted by moves: an exception leaves nothing half made.
+      // Copied in order of arrival and then permuted by moves: an exception leaves nothing half
+      // made.
       row_buffer arrived(type);
       arrived.reserve(total);
       std::vector<std::size_t> target;
@@ -139,7 +144,8 @@ class groups_cursor final : public cursor {
         arrived.added();
         target.push_back(at);
       });
-      for (std::size_t i = 0; i < total; ++i) move_rows(type, to + target[i] * type.size, arrived.row(i), 1);
+      for (std::size_t i = 0; i < total; ++i)
+        move_rows(type, to + target[i] * type.size, arrived.row(i), 1);
     }
     s.values.added(total);
     s.group_of = {};
@@ -184,7 +190,10 @@ class grouped_node final : public node {
     std::size_t index;
   };
   grouped_node(facts f, std::vector<source> sources, function_state function, group_loop run)
-      : node(std::move(f)), sources_(std::move(sources)), function_(std::move(function)), run_(run) {}
+      : node(std::move(f)),
+        sources_(std::move(sources)),
+        function_(std::move(function)),
+        run_(run) {}
 
   std::unique_ptr<cursor> open(int partition, task_context& task) const override {
     std::vector<side> sides;
@@ -193,8 +202,8 @@ class grouped_node final : public node {
       added.input = s.shuffled ? fetch_rows(*shuffles()[s.index], partition, task)
                                : read_own(*parents()[s.index], partition, task);
     }
-    return std::make_unique<groups_cursor>(std::move(sides), *sources_[0].rows->field(0).type, rows(),
-                                           function_.get(), run_, operation(), task);
+    return std::make_unique<groups_cursor>(std::move(sides), *sources_[0].rows->field(0).type,
+                                           rows(), function_.get(), run_, operation(), task);
   }
 
  private:

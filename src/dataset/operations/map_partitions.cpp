@@ -29,8 +29,8 @@ namespace {
 
 class partitions_cursor final : public cursor {
  public:
-  partitions_cursor(std::unique_ptr<cursor> from, const row_type& in, const row_type& out, bool hold,
-                    int partition, const void* function, partition_loop run,
+  partitions_cursor(std::unique_ptr<cursor> from, const row_type& in, const row_type& out,
+                    bool hold, int partition, const void* function, partition_loop run,
                     std::string_view operation, task_context& task)
       : input_(std::move(from), in, hold),
         buffer_(allocate_aligned(std::size_t{chunk_capacity} * out.size)),
@@ -85,7 +85,12 @@ node_ptr map_partitions(const node_ptr& parent, const row_type& rows, std::strin
                         function_state function, partition_loop run, bool hold_rows,
                         bool keeps_partitioner) {
   return std::make_shared<partitions_node>(
-      node::facts{parent->context(), &rows, operation, parent->partitions(), {parent}, {},
+      node::facts{parent->context(),
+                  &rows,
+                  operation,
+                  parent->partitions(),
+                  {parent},
+                  {},
                   keeps_partitioner ? parent->by_key() : nullptr},
       std::move(function), run, hold_rows);
 }

@@ -48,10 +48,14 @@ class narrow_node final : public node {
 
 node_ptr narrow(const node_ptr& parent, const row_type& rows, std::string_view operation, kernel k,
                 bool keeps_partitioner) {
-  return std::make_shared<narrow_node>(
-      node::facts{parent->context(), &rows, operation, parent->partitions(), {parent}, {},
-                  keeps_partitioner ? parent->by_key() : nullptr},
-      std::move(k));
+  return std::make_shared<narrow_node>(node::facts{parent->context(),
+                                                   &rows,
+                                                   operation,
+                                                   parent->partitions(),
+                                                   {parent},
+                                                   {},
+                                                   keeps_partitioner ? parent->by_key() : nullptr},
+                                       std::move(k));
 }
 
 node_ptr apply(const node_ptr& parent, const narrow_step& step) {

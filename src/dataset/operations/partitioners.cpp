@@ -12,8 +12,8 @@ namespace {
 
 void check(const char* what, int partitions) {
   if (partitions < 1)
-    throw usage_error(std::string(what) + ": the number of partitions must be positive: " +
-                      std::to_string(partitions));
+    throw usage_error(std::string(what) +
+                      ": the number of partitions must be positive: " + std::to_string(partitions));
 }
 
 struct hash_partitioning final : partitioner {
@@ -27,9 +27,12 @@ struct hash_partitioning final : partitioner {
 
 struct range_partitioning final : partitioner {
   range_partitioning(const row_type& key_type, row_buffer_ptr b, bool up)
-      : partitioner(key_type, static_cast<int>(b->size()) + 1), bounds(std::move(b)), ascending(up) {}
+      : partitioner(key_type, static_cast<int>(b->size()) + 1),
+        bounds(std::move(b)),
+        ascending(up) {}
 
-  void assign(const char* keys, std::uint32_t stride, std::uint32_t n, std::uint32_t* to) const override {
+  void assign(const char* keys, std::uint32_t stride, std::uint32_t n,
+              std::uint32_t* to) const override {
     const auto count = static_cast<std::uint32_t>(bounds->size());
     for (std::uint32_t i = 0; i < n; ++i, keys += stride) {
       std::uint32_t low = 0;
@@ -60,12 +63,13 @@ struct user_partitioning final : partitioner {
                     const void* k)
       : partitioner(key_type, count), function(std::move(f)), partition(p), same(s), kind(k) {}
 
-  void assign(const char* keys, std::uint32_t stride, std::uint32_t n, std::uint32_t* to) const override {
+  void assign(const char* keys, std::uint32_t stride, std::uint32_t n,
+              std::uint32_t* to) const override {
     for (std::uint32_t i = 0; i < n; ++i, keys += stride) {
       const int p = partition(function.get(), keys);
       if (p < 0 || p >= partitions)
-        throw usage_error("the partitioner gave a partition that does not exist: " + std::to_string(p) +
-                          " of " + std::to_string(partitions));
+        throw usage_error("the partitioner gave a partition that does not exist: " +
+                          std::to_string(p) + " of " + std::to_string(partitions));
       to[i] = static_cast<std::uint32_t>(p);
     }
   }
@@ -96,7 +100,8 @@ partitioner_ptr user_partitioner_for(const row_type& key, int partitions, functi
                                      int (*partition)(const void*, const void*),
                                      bool (*same)(const void*, const void*), const void* kind) {
   check("partitioner", partitions);
-  return std::make_shared<user_partitioning>(key, partitions, std::move(function), partition, same, kind);
+  return std::make_shared<user_partitioning>(key, partitions, std::move(function), partition, same,
+                                             kind);
 }
 
 int default_partitions(const std::vector<node_ptr>& parents) {

@@ -50,15 +50,25 @@ node_ptr repartition(const node_ptr& parent, int partitions) {
     throw usage_error("repartition: the number of partitions must be positive: " +
                       std::to_string(partitions));
   return std::make_shared<repartitioned_node>(
-      node::facts{parent->context(), &parent->rows(), "repartition", partitions, {},
-                  {std::make_shared<row_shuffle>(parent, partitions, nullptr)}, nullptr});
+      node::facts{parent->context(),
+                  &parent->rows(),
+                  "repartition",
+                  partitions,
+                  {},
+                  {std::make_shared<row_shuffle>(parent, partitions, nullptr)},
+                  nullptr});
 }
 
 node_ptr partition_by(const node_ptr& parent, partitioner_ptr by) {
   if (parent->by_key() != nullptr && parent->by_key()->same_as(*by)) return parent;
   return std::make_shared<repartitioned_node>(
-      node::facts{parent->context(), &parent->rows(), "partition_by", by->partitions, {},
-                  {std::make_shared<row_shuffle>(parent, by->partitions, by)}, by});
+      node::facts{parent->context(),
+                  &parent->rows(),
+                  "partition_by",
+                  by->partitions,
+                  {},
+                  {std::make_shared<row_shuffle>(parent, by->partitions, by)},
+                  by});
 }
 
 }  // namespace millrace::detail

@@ -1,4 +1,5 @@
-// sort_by_key: rows to ranges of keys, each range sorted. Stable: equal keys keep the parent's order.
+// sort_by_key: rows to ranges of keys, each range sorted. Stable: equal keys keep the parent's
+// order.
 #include <algorithm>
 #include <cstring>
 #include <utility>
@@ -20,11 +21,13 @@ struct item {
 void radix_sort(std::vector<item>& items) {
   std::vector<std::uint32_t> counts(8 * 256);
   for (const item& x : items)
-    for (int b = 0; b < 8; ++b) ++counts[static_cast<std::size_t>(b * 256) + (x.prefix >> (8 * b) & 255)];
+    for (int b = 0; b < 8; ++b)
+      ++counts[static_cast<std::size_t>(b * 256) + (x.prefix >> (8 * b) & 255)];
   std::vector<item> other(items.size());
   for (int b = 0; b < 8; ++b) {
     std::uint32_t* count = counts.data() + b * 256;
-    if (std::any_of(count, count + 256, [&](std::uint32_t c) { return c == items.size(); })) continue;
+    if (std::any_of(count, count + 256, [&](std::uint32_t c) { return c == items.size(); }))
+      continue;
     std::uint32_t at = 0;
     for (int d = 0; d < 256; ++d) at += std::exchange(count[d], at);
     for (const item& x : items) other[count[x.prefix >> (8 * b) & 255]++] = x;
@@ -138,8 +141,13 @@ class sorted_node final : public node {
 node_ptr sort_partitions(const node_ptr& parent, std::string_view operation, partitioner_ptr by,
                          bool ascending) {
   return std::make_shared<sorted_node>(
-      node::facts{parent->context(), &parent->rows(), operation, by->partitions, {},
-                  {std::make_shared<row_shuffle>(parent, by->partitions, by)}, by},
+      node::facts{parent->context(),
+                  &parent->rows(),
+                  operation,
+                  by->partitions,
+                  {},
+                  {std::make_shared<row_shuffle>(parent, by->partitions, by)},
+                  by},
       ascending);
 }
 

@@ -29,17 +29,18 @@ flow split_loop(step_state& step, const chunk& in) {
 template <class Splitter>
 class split_node final : public node {
  public:
-  split_node(facts f, Splitter splitter, text_cut cut)
-      : node(std::move(f)), cut_(cut) {
+  split_node(facts f, Splitter splitter, text_cut cut) : node(std::move(f)), cut_(cut) {
     kernel_.function = keep_function(splitter);
-    kernel_.run = parents()[0]->rows().kind == row_kind::text ? split_loop<std::string, Splitter>
-                                                              : split_loop<std::string_view, Splitter>;
+    kernel_.run = parents()[0]->rows().kind == row_kind::text
+                      ? split_loop<std::string, Splitter>
+                      : split_loop<std::string_view, Splitter>;
   }
   std::unique_ptr<cursor> open(int partition, task_context& task) const override {
     const node& parent = *parents()[0];
-    if (auto blocks = task.open_blocks(parent, partition)) return cut_blocks(std::move(blocks), cut_);
-    return std::make_unique<narrow_cursor>(task.open(parent, partition), kernel_, rows(), operation(),
-                                           task);
+    if (auto blocks = task.open_blocks(parent, partition))
+      return cut_blocks(std::move(blocks), cut_);
+    return std::make_unique<narrow_cursor>(task.open(parent, partition), kernel_, rows(),
+                                           operation(), task);
   }
 
  private:
@@ -49,10 +50,14 @@ class split_node final : public node {
 
 template <class Splitter>
 node_ptr make_split(const node_ptr& parent, Splitter splitter, text_cut cut) {
-  return std::make_shared<split_node<Splitter>>(
-      node::facts{parent->context(), &row_type_of<std::string_view>(), "flat_map",
-                  parent->partitions(), {parent}, {}, nullptr},
-      splitter, cut);
+  return std::make_shared<split_node<Splitter>>(node::facts{parent->context(),
+                                                            &row_type_of<std::string_view>(),
+                                                            "flat_map",
+                                                            parent->partitions(),
+                                                            {parent},
+                                                            {},
+                                                            nullptr},
+                                                splitter, cut);
 }
 
 }  // namespace

@@ -30,10 +30,12 @@ class union_node final : public node {
   }
 };
 
-/// Parents with one partitioner: partition i of all of them together, so that the partitioner holds.
+/// Parents with one partitioner: partition i of all of them together, so that the partitioner
+/// holds.
 class aligned_union_cursor final : public cursor {
  public:
-  explicit aligned_union_cursor(std::vector<std::unique_ptr<cursor>> parts) : parts_(std::move(parts)) {}
+  explicit aligned_union_cursor(std::vector<std::unique_ptr<cursor>> parts)
+      : parts_(std::move(parts)) {}
   flow step(const sink& to) override {
     stopped_ = false;
     to_ = &to;
@@ -76,8 +78,8 @@ node_ptr union_of(context_ptr context, const row_type& rows, std::vector<node_pt
   if (aligned && parents.size() > 1) {
     auto by = parents[0]->by_key();
     const int n = parents[0]->partitions();
-    return std::make_shared<aligned_union_node>(
-        node::facts{std::move(context), &rows, "union_with", n, std::move(parents), {}, std::move(by)});
+    return std::make_shared<aligned_union_node>(node::facts{
+        std::move(context), &rows, "union_with", n, std::move(parents), {}, std::move(by)});
   }
   return std::make_shared<union_node>(std::move(context), rows, std::move(parents), partitions);
 }

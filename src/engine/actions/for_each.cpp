@@ -7,23 +7,25 @@ namespace millrace::detail {
 void for_each_chunk(const node_ptr& dataset, std::string_view action, const kernel& k) {
   struct runner {
     const kernel& k;
+    std::string_view action;
+    task_context& task;
     step_state at{};
   };
   run_job({dataset, all_partitions(*dataset), action,
            [&](task_context& task, int partition) -> task_result {
-             runner r{k};
+             runner r{k, action, task};
              r.at.function = k.function.get();
-             try {
-               drain(task, *dataset, partition, {&r, [](void* self, const chunk& rows) {
-                       auto& me = *static_cast<runner*>(self);
-                       const flow answer = me.k.run(me.at, rows);
-                       me.at.rows_before += rows.count;
-                       return answer;
-                     }});
-             } catch (...) {
-               if (r.at.failed_row >= 0) task.failed_in(action, r.at.failed_row);
-               throw;
-             }
+             drain(task, *dataset, partition, {&r, [](void* self, const chunk& rows) {
+                                                 auto& me = *static_cast<runner*>(self);
+                                                 try {
+                                                   const flow answer = me.k.run(me.at, rows);
+                                                   me.at.rows_before += rows.count;
+                                                   return answer;
+                                                 } catch (...) {
+                                                   me.task.failed_in(me.action, me.at.failed_row);
+                                                   throw;
+                                                 }
+                                               }});
              return nullptr;
            }});
 }

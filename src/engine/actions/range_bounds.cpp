@@ -12,8 +12,8 @@ namespace millrace::detail {
 
 namespace {
 
-/// Every key has the same chance to be kept (reservoir sampling, Vitter's algorithm R). Seeded by the
-/// partition: the same bounds in every run.
+/// Every key has the same chance to be kept (reservoir sampling, Vitter's algorithm R). Seeded by
+/// the partition: the same bounds in every run.
 class reservoir {
  public:
   reservoir(const row_type& rows, int partition, std::size_t size)
@@ -64,11 +64,11 @@ row_buffer_ptr range_bounds(const node_ptr& dataset, int partitions) {
   // Three times what is needed, since partitions may differ in size.
   const std::size_t wanted =
       std::min(samples_per_range * static_cast<std::size_t>(partitions), most_samples);
-  const std::size_t each =
-      3 * wanted / static_cast<std::size_t>(dataset->partitions()) + 1;
+  const std::size_t each = 3 * wanted / static_cast<std::size_t>(dataset->partitions()) + 1;
   const auto results = run_job({dataset, all_partitions(*dataset), "sort_by_key",
                                 [&](task_context& task, int partition) -> task_result {
-                                  auto r = std::make_shared<reservoir>(dataset->rows(), partition, each);
+                                  auto r =
+                                      std::make_shared<reservoir>(dataset->rows(), partition, each);
                                   drain(task, *dataset, partition, {r.get(), reservoir::push});
                                   return r;
                                 }});

@@ -21,13 +21,15 @@ std::string part_name(int partition) {
 /// Lines, gathered into large writes.
 class line_writer {
  public:
-  line_writer(output_file& file, const row_type& rows) : file_(file), rows_(rows) {}
+  line_writer(output_file& file, const row_type& rows, task_context& task)
+      : file_(file), rows_(rows), task_(task) {}
   static flow push(void* self, const chunk& rows) {
     auto& me = *static_cast<line_writer*>(self);
-    for (std::uint32_t i = 0; i < rows.count; ++i) {
-      print_row(me.rows_, static_cast<const char*>(rows.rows) + std::size_t{i} * me.rows_.size, me.text_);
-      me.text_ += '\n';
-      if (me.text_.size() >= 64 * 1024) me.flush();
+    try {
+      me.add(rows);
+    } catch (...) {  // here, not in the operation before
+      me.task_.failed_in("save_as_text_file", -1);
+      throw;
     }
     return flow::more;
   }
@@ -37,8 +39,17 @@ class line_writer {
   }
 
  private:
+  void add(const chunk& rows) {
+    for (std::uint32_t i = 0; i < rows.count; ++i) {
+      print_row(rows_, static_cast<const char*>(rows.rows) + std::size_t{i} * rows_.size, text_);
+      text_ += '\n';
+      if (text_.size() >= 64 * 1024) flush();
+    }
+  }
+
   output_file& file_;
   const row_type& rows_;
+  task_context& task_;
   std::string text_;
 };
 
@@ -47,7 +58,8 @@ void clean_up(file_system& files, const std::string& path) {
   try {
     files.remove_tree(path);
   } catch (const std::exception& e) {
-    std::throw_with_nested(error(std::string("and what was written could not be removed: ") + e.what()));
+    std::throw_with_nested(
+        error(std::string("and what was written could not be removed: ") + e.what()));
   }
 }
 
@@ -57,9 +69,10 @@ void save_as_text(const node_ptr& dataset, const std::string& path, bool overwri
   file_system& files = file_system_for(path);
   if (files.exists(path)) {
     if (!overwrite)
-      throw usage_error("save_as_text_file: the output directory exists already, remove it or choose "
-                        "another: " +
-                        path);
+      throw usage_error(
+          "save_as_text_file: the output directory exists already, remove it or choose "
+          "another: " +
+          path);
     files.remove_tree(path);
   }
   // Parts are written aside and moved when whole: a reader never sees half a part.
@@ -69,9 +82,10 @@ void save_as_text(const node_ptr& dataset, const std::string& path, bool overwri
     run_job({dataset, all_partitions(*dataset), "save_as_text_file",
              [&](task_context& task, int partition) -> task_result {
                const std::string name = part_name(partition);
-               const std::string temporary = aside + "/" + name + "." + std::to_string(task.attempt());
+               const std::string temporary =
+                   aside + "/" + name + "." + std::to_string(task.attempt());
                auto file = files.create(temporary);
-               line_writer lines(*file, dataset->rows());
+               line_writer lines(*file, dataset->rows(), task);
                drain(task, *dataset, partition, {&lines, line_writer::push});
                if (task.cancelled()) return nullptr;
                lines.flush();

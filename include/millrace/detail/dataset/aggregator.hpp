@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -13,9 +14,9 @@
 namespace millrace::detail {
 
 /// `count` values, `stride` bytes apart, and the slot of each one's key. A slot whose lowest bit is
-/// set belongs to a new key: its value is unmade memory. Slots of new keys come in the order in which
-/// their entries lie, and `made` counts those that were constructed, so that after an exception
-/// exactly these are destroyed.
+/// set belongs to a new key: its value is unmade memory. Slots of new keys come in the order in
+/// which their entries lie, and `made` counts those that were constructed, so that after an
+/// exception exactly these are destroyed.
 struct fold_batch {
   void* const* slots;
   const char* values;
@@ -30,14 +31,15 @@ using fold_loop = void (*)(const void* function, const fold_batch& batch);
 enum class known_sum : std::uint8_t { none, int32, int64, real };
 
 struct aggregator {
+  std::string_view operation;  // a literal, for errors
   const row_type* key = nullptr;
-  const row_type* value = nullptr;     // null with `combined`: keys alone (distinct)
+  const row_type* value = nullptr;  // null with `combined`: keys alone (distinct)
   const row_type* combined = nullptr;
-  std::uint32_t key_at = 0;    // in an input row
+  std::uint32_t key_at = 0;  // in an input row
   std::uint32_t value_at = 0;
   function_state function;
-  fold_loop fold_values = nullptr;     // values of rows into combined ones
-  fold_loop fold_combined = nullptr;   // combined ones of several partitions into one
+  fold_loop fold_values = nullptr;    // values of rows into combined ones
+  fold_loop fold_combined = nullptr;  // combined ones of several partitions into one
   known_sum sum = known_sum::none;
 };
 
@@ -52,14 +54,15 @@ void assign_combined(C& slot, Result&& result, arena& texts) {
       slot = std::move(next);
     }
   } else {
-    static_assert(!(std::is_same_v<C, std::string_view> &&
-                    std::is_same_v<std::decay_t<Result>, std::string>),
-                  "millrace: this function makes new text, but the rows hold std::string_view, which "
-                  "would dangle. Map the values to std::string first.");
+    static_assert(
+        !(std::is_same_v<C, std::string_view> && std::is_same_v<std::decay_t<Result>, std::string>),
+        "millrace: this function makes new text, but the rows hold std::string_view, which "
+        "would dangle. Map the values to std::string first.");
     C next(std::forward<Result>(result));
     // Most folds keep one of the two: no copy where the slot stays as it is.
     if constexpr (std::is_trivially_copy_constructible_v<C>)
-      if (std::memcmp(static_cast<const void*>(&next), static_cast<const void*>(&slot), sizeof(C)) == 0)
+      if (std::memcmp(static_cast<const void*>(&next), static_cast<const void*>(&slot),
+                      sizeof(C)) == 0)
         return;
     own_row(row_type_of<C>(), &next, texts);
     slot = std::move(next);
@@ -124,7 +127,8 @@ struct combine_functions {
 
 /// For `combine_by_key` and what is made of it: V in, C out.
 template <class K, class V, class C, class Create, class MergeValue, class MergeCombiners>
-aggregator combine_aggregator(Create create, MergeValue merge_value, MergeCombiners merge_combiners) {
+aggregator combine_aggregator(Create create, MergeValue merge_value,
+                              MergeCombiners merge_combiners) {
   using functions = combine_functions<Create, MergeValue, MergeCombiners>;
   const auto& row = row_type_of<std::pair<K, V>>();
   aggregator a;
@@ -143,7 +147,9 @@ aggregator combine_aggregator(Create create, MergeValue merge_value, MergeCombin
     const auto& f = function_in<functions>(state);
     fold_into_slots<C, C>(
         b, [](const C& c) -> const C& { return c; },
-        [&f](C&& c, const C& d) -> decltype(auto) { return call(f.merge_combiners, std::move(c), d); });
+        [&f](C&& c, const C& d) -> decltype(auto) {
+          return call(f.merge_combiners, std::move(c), d);
+        });
   };
   a.function = keep_function(
       functions{std::move(create), std::move(merge_value), std::move(merge_combiners)});

@@ -20,14 +20,16 @@ class arena {
 
   /// A copy of `n` bytes of ours; `n` = 0 gives a valid pointer too. Throws std::bad_alloc.
   const char* copy(const char* bytes, std::size_t n) {
-    if (n > left_) grow(n);
+    if (n > left_ || at_ == nullptr) grow(n);
     char* to = at_;
     if (n != 0) std::memcpy(to, bytes, n);
     at_ += n;
     left_ -= n;
     return to;
   }
-  std::string_view copy(std::string_view text) { return {copy(text.data(), text.size()), text.size()}; }
+  std::string_view copy(std::string_view text) {
+    return {copy(text.data(), text.size()), text.size()};
+  }
 
   /// Forgets all bytes but keeps the newest block for what comes next.
   void clear();

@@ -10,8 +10,8 @@ namespace millrace::detail {
 /// What a consumer answers: go on, or stop (take and first have what they need; a cancelled task).
 enum class flow : unsigned char { more, enough };
 
-/// About this many rows go through a kernel at a time: small enough for the first-level cache, large
-/// enough that a call a chunk costs nothing a row.
+/// About this many rows go through a kernel at a time: small enough for the first-level cache,
+/// large enough that a call a chunk costs nothing a row.
 inline constexpr std::uint32_t chunk_rows = 1024;
 /// The most that a chunk may hold: block-wise cutting ends on a 64-byte window.
 inline constexpr std::uint32_t chunk_capacity = chunk_rows + 64;
@@ -41,7 +41,8 @@ class cursor {
   virtual ~cursor();
 
   /// Pushes about one chunk of the source (which an operation on the way may widen to several or
-  /// narrow to none). `enough`: nothing is left or the consumer wants no more; not to be called again.
+  /// narrow to none). `enough`: nothing is left or the consumer wants no more; not to be called
+  /// again.
   virtual flow step(const sink& to) = 0;
 };
 

@@ -57,8 +57,8 @@ flow cogroup_values(step_state& step, const groups& in) {
   return for_each_group<row>(step, in, [&](std::uint32_t g, output<row>& out) {
     return [&]<std::size_t... S>(std::index_sequence<S...>) {
       return put_row(out, keys[g],
-                     std::tuple<std::vector<V>...>(std::vector<V>(
-                         values_of<V>(in, S, g).first, values_of<V>(in, S, g).last)...));
+                     std::tuple<std::vector<V>...>(std::vector<V>(values_of<V>(in, S, g).first,
+                                                                  values_of<V>(in, S, g).last)...));
     }(std::index_sequence_for<V...>{});
   });
 }
@@ -67,7 +67,8 @@ flow cogroup_values(step_state& step, const groups& in) {
 template <class V, bool Optional>
 using joined_side = std::conditional_t<Optional, std::optional<V>, V>;
 
-/// Every pair of a left and a right value; a missing side counts as one `nullopt` where it may lack.
+/// Every pair of a left and a right value; a missing side counts as one `nullopt` where it may
+/// lack.
 template <class K, class V, class W, bool LeftOptional, bool RightOptional>
 flow join_values(step_state& step, const groups& in) {
   using left = joined_side<V, LeftOptional>;
@@ -95,7 +96,8 @@ flow join_values(step_state& step, const groups& in) {
     }
     for (const V& v : a)
       for (const W& w : b)
-        if (put_row(out, keys[g], std::pair<left, right>(v, w)) == flow::enough) return flow::enough;
+        if (put_row(out, keys[g], std::pair<left, right>(v, w)) == flow::enough)
+          return flow::enough;
     return flow::more;
   });
 }

@@ -67,8 +67,8 @@ struct kernel {
   kernel_loop run = nullptr;
 };
 
-/// The output rows of a kernel: constructed one by one, pushed as a chunk, destroyed whatever happens.
-/// `at` is the input row being worked on, so that an exception can be placed.
+/// The output rows of a kernel: constructed one by one, pushed as a chunk, destroyed whatever
+/// happens. `at` is the input row being worked on, so that an exception can be placed.
 template <class U>
 class output {
  public:

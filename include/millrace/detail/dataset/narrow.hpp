@@ -14,7 +14,8 @@
 
 namespace millrace {
 
-/// Takes the rows that a `flat_map` or `map_partitions` function makes, when it makes them one by one:
+/// Takes the rows that a `flat_map` or `map_partitions` function makes, when it makes them one by
+/// one:
 /// `[](const line& l, mr::emit<word>& out) { out(first(l)); out(second(l)); }`.
 /// A row that is a view must view the input row or what it views, not a local of the function.
 template <class U>
@@ -26,7 +27,8 @@ class emit {
   void operator()(const U& row) { put(row); }
   void operator()(U&& row) { put(std::move(row)); }
 
-  /// True once nobody wants more rows (take, first, cancelling): a function that makes many may stop.
+  /// True once nobody wants more rows (take, first, cancelling): a function that makes many may
+  /// stop.
   bool enough() const { return enough_; }
 
  private:
@@ -62,9 +64,10 @@ node_ptr apply(const node_ptr& parent, const narrow_step& step);
 /// What a function gives for a row, stored as a value; refuses what cannot be called.
 template <class F, class... A>
 struct row_of_call {
-  static_assert(std::is_invocable_v<const F&, A...>,
-                "millrace: this function cannot be called with a row of this dataset as const F& "
-                "(a mutable lambda cannot be used: rows are processed by several threads at once).");
+  static_assert(
+      std::is_invocable_v<const F&, A...>,
+      "millrace: this function cannot be called with a row of this dataset as const F& "
+      "(a mutable lambda cannot be used: rows are processed by several threads at once).");
   using type = std::decay_t<std::invoke_result_t<const F&, A...>>;
   static_assert(!std::is_void_v<type>,
                 "millrace: this function returns nothing, but its result is to be a row.");
@@ -82,7 +85,8 @@ flow map_loop(step_state& step, const chunk& in) {
 template <class T, class F>
 auto map_step(F f) {
   using U = typename row_of_call<F, const T&>::type;
-  return typed_step<U>{{&row_type_of<U>(), "map", {keep_function(std::move(f)), map_loop<T, U, F>}}};
+  return typed_step<U>{
+      {&row_type_of<U>(), "map", {keep_function(std::move(f)), map_loop<T, U, F>}}};
 }
 
 template <class T, class F>
@@ -219,10 +223,12 @@ auto flat_map_step(F f) {
 /// The row type of a function that is given a whole partition: A… is what it is called with.
 template <class F, class... A>
 struct partition_row {
-  static_assert(std::is_invocable_v<const F&, A...>,
-                "millrace: this function cannot be called as const F& with mr::partition_rows<T>&.");
+  static_assert(
+      std::is_invocable_v<const F&, A...>,
+      "millrace: this function cannot be called as const F& with mr::partition_rows<T>&.");
   using range = std::invoke_result_t<const F&, A...>;
-  static_assert(is_range<range>, "millrace: a map_partitions function must return a range of rows.");
+  static_assert(is_range<range>,
+                "millrace: a map_partitions function must return a range of rows.");
   using type = typename range_element<std::remove_reference_t<range>>::type;
 };
 template <emits F, class... A>
@@ -255,8 +261,10 @@ template <class P, class F>
 auto map_values_step(F f) {
   using U = typename row_of_call<F, const second_of<P>&>::type;
   using R = std::pair<first_of<P>, U>;
-  return typed_step<R>{{&row_type_of<R>(), "map_values",
-                        {keep_function(std::move(f)), map_values_loop<P, U, F>}, true}};
+  return typed_step<R>{{&row_type_of<R>(),
+                        "map_values",
+                        {keep_function(std::move(f)), map_values_loop<P, U, F>},
+                        true}};
 }
 
 template <class P, class U, class F>
@@ -279,8 +287,10 @@ template <class P, class F>
 auto flat_map_values_step(F f) {
   using U = typename flat_map_row<second_of<P>, F>::type;
   using R = std::pair<first_of<P>, U>;
-  return typed_step<R>{{&row_type_of<R>(), "flat_map_values",
-                        {keep_function(std::move(f)), flat_map_values_loop<P, U, F>}, true}};
+  return typed_step<R>{{&row_type_of<R>(),
+                        "flat_map_values",
+                        {keep_function(std::move(f)), flat_map_values_loop<P, U, F>},
+                        true}};
 }
 
 }  // namespace detail

@@ -66,15 +66,16 @@ node_ptr map_partitions(const node_ptr& parent, const row_type& rows, std::strin
 
 /// How many partitions a shuffle of these parents gets when the user does not say: Spark's rule.
 int default_partitions(const std::vector<node_ptr>& parents);
-/// The partitioner that the user did not name: that of the parent with most partitions if it has one
-/// and it is large enough, else by hash into `default_partitions`.
+/// The partitioner that the user did not name: that of the parent with most partitions if it has
+/// one and it is large enough, else by hash into `default_partitions`.
 partitioner_ptr default_partitioner(const std::vector<node_ptr>& parents, const row_type& key);
 partitioner_ptr hash_partitioner_for(const row_type& key, int partitions);
 /// `partition(function, key)` is the user's own.
 partitioner_ptr user_partitioner_for(const row_type& key, int partitions, function_state function,
                                      int (*partition)(const void* function, const void* key),
                                      bool (*same)(const void* a, const void* b), const void* kind);
-/// Keys up to and including bounds[i] go to partition i; the rest to the last. Descending: reversed.
+/// Keys up to and including bounds[i] go to partition i; the rest to the last. Descending:
+/// reversed.
 partitioner_ptr range_partitioner_for(const row_type& key, row_buffer_ptr bounds, bool ascending);
 
 /// Rows that are pairs (key, combined), or keys alone.
@@ -91,8 +92,9 @@ struct groups {
 };
 using group_loop = flow (*)(step_state& step, const groups& in);
 /// Rows of each parent are pairs with the same key type; `run` is given all keys of all sides.
-node_ptr group_by_key(std::vector<node_ptr> parents, const row_type& rows, std::string_view operation,
-                      function_state function, group_loop run, partitioner_ptr by);
+node_ptr group_by_key(std::vector<node_ptr> parents, const row_type& rows,
+                      std::string_view operation, function_state function, group_loop run,
+                      partitioner_ptr by);
 
 // ---- shuffles of whole rows
 

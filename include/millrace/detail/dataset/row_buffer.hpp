@@ -28,7 +28,9 @@ class row_buffer {
   void* data() { return data_.get(); }
   const void* data() const { return data_.get(); }
   void* row(std::size_t i) { return static_cast<char*>(data_.get()) + i * type_->size; }
-  const void* row(std::size_t i) const { return static_cast<const char*>(data_.get()) + i * type_->size; }
+  const void* row(std::size_t i) const {
+    return static_cast<const char*>(data_.get()) + i * type_->size;
+  }
   /// Bytes held, texts included.
   std::size_t bytes() const { return capacity_ * type_->size + texts_.bytes(); }
 

@@ -66,14 +66,18 @@ concept is_map_like = requires(T& t, const T& c) {
 };
 
 template <class T>
-concept is_sequence_like = !is_text<T> && !is_map_like<T> && !is_array_v<T> &&
-                           requires(T& t, const T& c) {
-                             typename T::value_type;
-                             typename T::allocator_type;
-                             c.begin();
-                             c.end();
-                             t.insert(t.end(), std::declval<typename T::value_type>());
-                           };
+concept is_sequence_like =
+    !is_text<T> && !is_map_like<T> && !is_array_v<T> && requires(T& t, const T& c) {
+      typename T::value_type;
+      typename T::allocator_type;
+      c.begin();
+      c.end();
+      t.insert(t.end(), std::declval<typename T::value_type>());
+    };
+
+// What a hash orders: the same elements may come in any order.
+template <class T>
+concept is_hashed = requires { typename T::hasher; };
 
 template <class T>
 inline constexpr bool is_variant_v = false;
@@ -99,10 +103,8 @@ constexpr bool ask();
 
 template <question Q, class... T>
 constexpr bool ask_all(std::tuple<T...>*) {
-  if constexpr (Q == question::views)
-    return (ask<Q, std::remove_const_t<T>>() || ...);
-  else
-    return (ask<Q, std::remove_const_t<T>>() && ...);
+  if constexpr (Q == question::views) return (ask<Q, std::remove_const_t<T>>() || ...);
+  else return (ask<Q, std::remove_const_t<T>>() && ...);
 }
 template <class T>
 struct variant_types;
@@ -143,14 +145,16 @@ constexpr bool ask() {
   else if constexpr (std::is_same_v<T, std::string>) return Q != question::views;
   else if constexpr (is_duration_v<T> || is_time_point_v<T>) return Q != question::views;
   else if constexpr (is_pair_v<T>)
-    return ask_all<Q>(static_cast<std::tuple<typename T::first_type, typename T::second_type>*>(nullptr));
+    return ask_all<Q>(
+        static_cast<std::tuple<typename T::first_type, typename T::second_type>*>(nullptr));
   else if constexpr (is_tuple_v<T>) return ask_all<Q>(static_cast<T*>(nullptr));
   else if constexpr (is_array_v<T> || is_optional_v<T>) return ask<Q, typename T::value_type>();
   else if constexpr (is_variant_v<T>)
     return ask_all<Q>(static_cast<typename variant_types<T>::type*>(nullptr));
+  else if constexpr (Q == question::ordered && is_hashed<T>) return false;
   else if constexpr (is_map_like<T>)
     return ask_all<Q>(
-        static_cast<std::tuple<typename T::key_type, typename T::mapped_type>*>(nullptr)) &&
+               static_cast<std::tuple<typename T::key_type, typename T::mapped_type>*>(nullptr)) &&
            (Q != question::hashable || has_less<typename T::key_type>);
   else if constexpr (is_sequence_like<T>) return ask<Q, typename T::value_type>();
   else if constexpr (is_plain_aggregate<T>) return ask_aggregate<Q, T>();
@@ -174,9 +178,10 @@ struct row_check {
                 "return std::string (new text) or std::string_view (part of the input row).");
   static_assert(std::is_pointer_v<T> || std::is_copy_constructible_v<T>,
                 "millrace: a row type must be copyable: rows are kept, sent and recomputed.");
-  static_assert(std::is_pointer_v<T> || ask<question::travels, T>(),
-                "millrace: this type cannot travel as a row: millrace cannot see into it. Make it a "
-                "plain aggregate of values, or specialise mr::codec<T> with encode and decode.");
+  static_assert(
+      std::is_pointer_v<T> || ask<question::travels, T>(),
+      "millrace: this type cannot travel as a row: millrace cannot see into it. Make it a "
+      "plain aggregate of values, or specialise mr::codec<T> with encode and decode.");
   static constexpr bool ok = true;
 };
 
@@ -194,8 +199,8 @@ constexpr std::string_view type_name() {
 template <class T>
 void set_lifetime(row_type& t) {
   t.trivial = std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T>;
-  // std::pair has a user-provided assignment, so it is never "trivially copyable"; what matters to us
-  // is that construction copies bytes.
+  // std::pair has a user-provided assignment, so it is never "trivially copyable"; what matters to
+  // us is that construction copies bytes.
   if constexpr (std::is_trivially_copy_constructible_v<T> && std::is_trivially_destructible_v<T>)
     t.trivial = true;
   else {
@@ -203,7 +208,8 @@ void set_lifetime(row_type& t) {
       auto* target = static_cast<T*>(to);
       std::size_t done = 0;
       try {
-        for (; done < n; ++done) ::new (static_cast<void*>(target + done)) T(static_cast<const T*>(from)[done]);
+        for (; done < n; ++done)
+          ::new (static_cast<void*>(target + done)) T(static_cast<const T*>(from)[done]);
       } catch (...) {
         while (done != 0) target[--done].~T();
         throw;
@@ -274,6 +280,8 @@ void set_record(row_type& t) {
     finish_record(t, fields.data(), n);
     t.bracketed = true;
     set_own_comparisons<T>(t);
+    if (t.hash_with != nullptr)
+      t.plain_bits = false;  // its own == decides, in what it is part of too
   }
 }
 
@@ -305,6 +313,8 @@ struct sequence_element<T> {
   using type = std::pair<typename T::key_type, typename T::mapped_type>;
 };
 
+[[noreturn]] void refuse_array_size(std::size_t n, std::size_t expected);
+
 template <class T>
 void set_sequence(row_type& t) {
   using E = typename sequence_element<T>::type;
@@ -323,10 +333,12 @@ void set_sequence(row_type& t) {
       },
       [](void* to, std::size_t n, void (*fill)(void*, void*), void* self) {
         T all{};
+        if constexpr (is_array_v<T>)
+          if (n != std::tuple_size_v<T>) refuse_array_size(n, std::tuple_size_v<T>);
         for (std::size_t i = 0; i < n; ++i) {
           built_value<E> value;
           if constexpr (is_array_v<T>) {
-            if (i < std::tuple_size_v<T>) all[i] = value.take(fill, self);
+            all[i] = value.take(fill, self);
           } else if constexpr (is_map_like<T>) {
             E e = value.take(fill, self);
             all.emplace(std::move(e.first), std::move(e.second));
@@ -339,10 +351,19 @@ void set_sequence(row_type& t) {
   t.sequence = &access;
   t.holds_views = access.element->holds_views;
   t.hashable = access.element->hashable;
-  t.ordered = access.element->ordered;
+  t.ordered = access.element->ordered && !is_hashed<T>;
+  t.any_order = is_hashed<T>;
   if constexpr (is_array_v<T>) {
     t.plain_bits = access.element->plain_bits;
   }
+}
+
+// A function of its own: as a lambda in the fold below it makes GCC 12 crash.
+template <class T, std::size_t I, class A>
+bool build_variant(void* to, void (*fill)(void*, void*), void* self) {
+  built_value<A> value;
+  ::new (to) T(std::in_place_index<I>, value.take(fill, self));
+  return true;
 }
 
 template <class T, class... A>
@@ -363,10 +384,7 @@ void set_variant(row_type& t, std::tuple<A...>*) {
       },
       [](void* to, int index, void (*fill)(void*, void*), void* self) {
         [&]<std::size_t... I>(std::index_sequence<I...>) {
-          (void)((static_cast<int>(I) == index ? (::new (to) T([&] {
-            built_value<A> value;
-            return T(std::in_place_index<I>, value.take(fill, self));
-          }()), true) : false) || ...);
+          (void)((static_cast<int>(I) == index && build_variant<T, I, A>(to, fill, self)) || ...);
         }(std::index_sequence_for<A...>{});
       }};
   t.alternative = &access;
@@ -397,20 +415,30 @@ void set_optional(row_type& t) {
   t.ordered = alternatives[0]->ordered;
 }
 
-/// Appends `count` of units of `num/den` seconds, as a time since the epoch (ISO 8601, UTC) or a span.
+/// Appends `count` of units of `num/den` seconds, as a time since the epoch (ISO 8601, UTC) or a
+/// span.
 void print_time_point(std::int64_t count, std::intmax_t num, std::intmax_t den, std::string& out);
-void print_duration(double count, bool whole, std::intmax_t num, std::intmax_t den, std::string& out);
+/// A floating count of such units, in microseconds since the epoch.
+std::int64_t to_microseconds(double count, std::intmax_t num, std::intmax_t den);
+void print_duration(std::int64_t count, std::intmax_t num, std::intmax_t den, std::string& out);
+void print_duration(double count, std::intmax_t num, std::intmax_t den, std::string& out);
 
 template <class T>
 void set_time(row_type& t) {
   static const time_access access{[](const void* row, std::string& out) {
     if constexpr (is_time_point_v<T>) {
       using D = typename T::duration;
-      print_time_point(static_cast<std::int64_t>(static_cast<const T*>(row)->time_since_epoch().count()),
-                       D::period::num, D::period::den, out);
+      const auto count = static_cast<const T*>(row)->time_since_epoch().count();
+      if constexpr (std::is_integral_v<typename D::rep>)
+        print_time_point(static_cast<std::int64_t>(count), D::period::num, D::period::den, out);
+      else
+        print_time_point(
+            to_microseconds(static_cast<double>(count), D::period::num, D::period::den), 1,
+            1'000'000, out);
     } else {
-      print_duration(static_cast<double>(static_cast<const T*>(row)->count()),
-                     std::is_integral_v<typename T::rep>, T::period::num, T::period::den, out);
+      using number = std::conditional_t<std::is_integral_v<typename T::rep>, std::int64_t, double>;
+      print_duration(static_cast<number>(static_cast<const T*>(row)->count()), T::period::num,
+                     T::period::den, out);
     }
   }};
   t.time = &access;
@@ -431,8 +459,7 @@ void set_custom(row_type& t) {
       [](void* to, byte_reader& in, int written) {
         if constexpr (requires { codec<T>::decode(in, written); })
           ::new (to) T(codec<T>::decode(in, written));
-        else
-          ::new (to) T(codec<T>::decode(in)), (void)written;
+        else ::new (to) T(codec<T>::decode(in)), (void)written;
       },
       version};
   t.custom = &access;
@@ -454,10 +481,10 @@ row_type make_row_type() {
     t.kind = row_kind::custom;
     set_custom<T>(t);
   } else if constexpr (is_scalar<T>) {
-    t.kind = std::is_same_v<T, bool>          ? row_kind::boolean
-             : std::is_same_v<T, char>        ? row_kind::character
-             : std::is_floating_point_v<T>    ? row_kind::floating
-                                              : row_kind::integer;
+    t.kind = std::is_same_v<T, bool>       ? row_kind::boolean
+             : std::is_same_v<T, char>     ? row_kind::character
+             : std::is_floating_point_v<T> ? row_kind::floating
+                                           : row_kind::integer;
     t.is_signed = std::is_signed_v<T>;
     if constexpr (std::is_enum_v<T>) t.is_signed = std::is_signed_v<std::underlying_type_t<T>>;
     t.plain_bits = !std::is_floating_point_v<T>;

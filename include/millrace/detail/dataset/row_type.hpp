@@ -24,7 +24,7 @@ enum class row_kind : std::uint8_t {
   map,        // rows are pairs
   optional,
   variant,
-  custom,     // mr::codec
+  custom,  // mr::codec
 };
 
 struct row_type;
@@ -40,8 +40,8 @@ struct sequence_access {
   std::size_t (*size)(const void* row);
   /// Calls `visit(self, element)` for each element in order; stops early when it returns false.
   void (*each)(const void* row, bool (*visit)(void* self, const void* element), void* self);
-  /// Makes a container of `n` elements at `to`; `fill(self, element)` constructs each, uninitialised
-  /// memory for one element handed in.
+  /// Makes a container of `n` elements at `to`; `fill(self, element)` constructs each,
+  /// uninitialised memory for one element handed in.
   void (*build)(void* to, std::size_t n, void (*fill)(void* self, void* element), void* self);
 };
 
@@ -65,8 +65,8 @@ struct custom_access {
 };
 
 /// A row type descriptor. `copy`, `move`, `destroy` are null where the type is trivial (memcpy and
-/// nothing to destroy). `hash_with`, `equal_with`, `less_with` are set where the type brings its own.
-/// Immutable, lives as long as the process.
+/// nothing to destroy). `hash_with`, `equal_with`, `less_with` are set where the type brings its
+/// own. Immutable, lives as long as the process.
 struct row_type {
   std::string_view name;
   std::uint32_t size = 0;
@@ -91,6 +91,7 @@ struct row_type {
   std::uint32_t field_count = 0;
   bool bracketed = false;  // a record that prints as an aggregate, {a, b}, instead of (a,b)
   const sequence_access* sequence = nullptr;
+  bool any_order = false;  // a container whose elements a hash orders
   const alternative_access* alternative = nullptr;
   const time_access* time = nullptr;
   const custom_access* custom = nullptr;
@@ -103,15 +104,17 @@ struct row_type {
 };
 
 /// Hash by value: version 1 of the partition hash, unseeded, the same on every machine and in every
-/// run (a type's own std::hash excepted). Equal rows hash alike; NaN equals itself, -0.0 equals 0.0.
+/// run (a type's own std::hash excepted). Equal rows hash alike; NaN equals itself, -0.0 equals
+/// 0.0.
 std::uint64_t hash_row(const row_type& type, const void* row);
 bool equal_rows(const row_type& type, const void* a, const void* b);
-/// Strict weak order: lexicographic for records and sequences, bytes for text, NaN after all numbers.
+/// Strict weak order: lexicographic for records and sequences, bytes for text, NaN after all
+/// numbers.
 bool less_rows(const row_type& type, const void* a, const void* b);
 
 void encode_row(const row_type& type, const void* row, byte_writer& out);
-/// Constructs a row at `to`. Text that the row views is copied into `texts`. Throws mr::error on bytes
-/// that `encode_row` never wrote; nothing is left constructed then.
+/// Constructs a row at `to`. Text that the row views is copied into `texts`. Throws mr::error on
+/// bytes that `encode_row` never wrote; nothing is left constructed then.
 void decode_row(const row_type& type, void* to, byte_reader& in, arena& texts);
 
 /// Copies what the row views into `texts` and lets it view the copy.
@@ -120,7 +123,8 @@ void own_row(const row_type& type, void* row, arena& texts);
 /// The text form of API §8: `(a,1)`, `[1, 2]`, `{k: v}`, `none`, `{field, field}`, ISO 8601.
 void print_row(const row_type& type, const void* row, std::string& out);
 
-/// 8 bytes whose unsigned order agrees with `less_rows`; `exact` where equal prefixes mean equal rows.
+/// 8 bytes whose unsigned order agrees with `less_rows`; `exact` where equal prefixes mean equal
+/// rows.
 struct sort_prefix {
   std::uint64_t (*of)(const row_type& type, const void* row);
   bool exact;

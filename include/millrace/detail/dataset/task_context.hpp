@@ -34,8 +34,8 @@ class task_context {
  public:
   virtual ~task_context();
 
-  /// A partition of a dataset: from its kept copy where there is one, else computed (and kept, if it
-  /// is to be). A kept dataset that is read partly (take) is not kept by that.
+  /// A partition of a dataset: from its kept copy where there is one, else computed (and kept, if
+  /// it is to be). A kept dataset that is read partly (take) is not kept by that.
   std::unique_ptr<cursor> open(const node& dataset, int partition);
   /// As blocks of text; null where the dataset has none or is kept as rows.
   std::unique_ptr<block_cursor> open_blocks(const node& dataset, int partition);

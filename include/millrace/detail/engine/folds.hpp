@@ -34,7 +34,8 @@ void start_fold(row_buffer& to, const From& from) {
 }
 
 template <class A, class T, class F>
-void fold_rows(const F& f, row_buffer& to, const T* rows, row_position& position, std::uint32_t count) {
+void fold_rows(const F& f, row_buffer& to, const T* rows, row_position& position,
+               std::uint32_t count) {
   A& kept = *static_cast<A*>(to.data());
   if constexpr (std::is_trivially_copyable_v<A> && !holds_views_v<A>) {
     A sum = kept;  // in a register, not in memory that rows might alias

@@ -20,8 +20,8 @@ using task_result = std::shared_ptr<void>;
 
 struct job {
   node_ptr dataset;
-  std::vector<int> partitions;   // which ones; the results come in this order
-  std::string_view action;       // "collect", "count"
+  std::vector<int> partitions;  // which ones; the results come in this order
+  std::string_view action;      // "collect", "count"
   /// Runs in a task, on any thread: consumes the partition.
   std::function<task_result(task_context& task, int partition)> run;
 };
@@ -33,15 +33,17 @@ std::vector<task_result> run_job(const job& what);
 /// All partitions of a dataset, in order.
 std::vector<int> all_partitions(const node& dataset);
 
-/// What a thread's jobs have in common, as Spark's local properties. A stream's output operation has
-/// one lane for all its batches: the lane knows what the last ones cost, and jobs that are expected
-/// to take less than waking a second thread run on the calling thread alone.
+/// What a thread's jobs have in common, as Spark's local properties. A stream's output operation
+/// has one lane for all its batches: the lane knows what the last ones cost, and jobs that are
+/// expected to take less than waking a second thread run on the calling thread alone.
 class job_lane {
  public:
   /// Jobs end with an error when this becomes true. May be null.
   explicit job_lane(const std::atomic<bool>* cancel = nullptr) : cancel_(cancel) {}
   const std::atomic<bool>* cancel() const { return cancel_; }
-  bool expects_little() const { return last_cost_.load(std::memory_order_relaxed) < worth_a_thread; }
+  bool expects_little() const {
+    return last_cost_.load(std::memory_order_relaxed) < worth_a_thread;
+  }
   void record(std::chrono::nanoseconds cost) {
     last_cost_.store(cost.count(), std::memory_order_relaxed);
   }
@@ -73,14 +75,15 @@ std::int64_t count_rows(const node_ptr& dataset);
 /// enough.
 row_buffer take_rows(const node_ptr& dataset, std::int64_t n);
 
-/// Folds each partition's rows into at most one row; partitions without one are left out, the others
-/// come in partition order. `loop` folds a chunk into `to` (see actions.hpp).
+/// Folds each partition's rows into at most one row; partitions without one are left out, the
+/// others come in partition order. `loop` folds a chunk into `to` (see actions.hpp).
 struct partition_fold {
   const row_type* result;
   function_state function;
   void (*loop)(const void* function, row_buffer& to, const chunk& rows, step_state& at);
 };
-row_buffer fold_partitions(const node_ptr& dataset, std::string_view action, const partition_fold& f);
+row_buffer fold_partitions(const node_ptr& dataset, std::string_view action,
+                           const partition_fold& f);
 
 /// Runs a kernel over all rows for its effects.
 void for_each_chunk(const node_ptr& dataset, std::string_view action, const kernel& k);
