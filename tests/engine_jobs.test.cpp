@@ -255,7 +255,7 @@ INSTANTIATE_TEST_SUITE_P(Masters, Keeping, testing::ValuesIn(masters), name_of_m
 TEST_P(Keeping, ComputesOnce) {
   const auto data = counted();
   data.cache();
-  EXPECT_EQ(data.storage(), storage_level::memory);
+  EXPECT_EQ(data.storage_level(), storage_level::memory);
   for (int i = 0; i < 3; ++i) {
     EXPECT_EQ(data.count(), 6000);
     EXPECT_EQ(data.filter([](std::int64_t x) { return x % 2 == 0; }).count(), 3000);
@@ -311,11 +311,23 @@ TEST_P(Keeping, AConsumerThatMovesRowsLeavesTheKeptOnes) {
 TEST_P(Keeping, TheLevelIsNotChanged) {
   const auto data = counted();
   data.cache().cache();
-  EXPECT_NE(error_of<usage_error>([&] { data.persist(storage_level::disk); }).find("unpersist"),
-            std::string::npos);
+  const auto refusal = [&](storage_level level) {
+    return error_of<usage_error>([&] { data.persist(level); });
+  };
+  EXPECT_NE(refusal(storage_level::memory_and_disk).find("unpersist"), std::string::npos);
+  EXPECT_NE(refusal(storage_level::disk).find("in memory only"), std::string::npos);
+  EXPECT_EQ(data.storage_level(), storage_level::memory);
   data.unpersist().persist(storage_level::memory_and_disk);
-  EXPECT_EQ(data.storage(), storage_level::memory_and_disk);
+  EXPECT_EQ(data.storage_level(), storage_level::memory_and_disk);
   data.unpersist();
+}
+
+TEST_P(Keeping, OnDiskAloneIsRefused) {
+  const auto data = counted();
+  EXPECT_NE(
+      error_of<usage_error>([&] { data.persist(storage_level::disk); }).find("in memory only"),
+      std::string::npos);
+  EXPECT_EQ(data.storage_level(), storage_level::none);
 }
 
 // ---- actions

@@ -39,6 +39,7 @@ enum class color : std::uint8_t { red, green, blue };
 struct id {
   std::string name;
   int n;
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes the 0 in <=> for a pointer
   auto operator<=>(const id&) const = default;
 };
 template <class K>

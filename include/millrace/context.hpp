@@ -19,7 +19,7 @@ struct context_options {
   /// Shown in logs, events and errors.
   std::string name = "millrace";
   /// `local` (one thread), `local[N]`, `local[*]` (a thread a core that this process may use),
-  /// `local[N,F]` (a task may fail F - 1 times and is tried again).
+  /// `local[N,F]` and `local[*,F]` (a task may fail F - 1 times and is tried again).
   std::string master = "local[*]";
   /// `name = value` settings with Spark's names, `spark.` optional. An unknown one is refused.
   std::vector<std::pair<std::string, std::string>> conf = {};

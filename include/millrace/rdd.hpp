@@ -369,17 +369,18 @@ class rdd {
   // ---- keeping
 
   /// Keeps partitions in memory once they were computed.
-  const rdd& cache() const { return persist(storage_level::memory); }
-  /// Throws usage_error where another level was set before.
-  const rdd& persist(storage_level level) const {
+  const rdd& cache() const { return persist(millrace::storage_level::memory); }
+  /// Throws usage_error where another level was set before, and for levels that keep nothing in
+  /// memory, which this version lacks.
+  const rdd& persist(millrace::storage_level level) const {
     node_->keep(level);
     return *this;
   }
   const rdd& unpersist() const {
-    node_->keep(storage_level::none);
+    node_->keep(millrace::storage_level::none);
     return *this;
   }
-  storage_level storage() const { return node_->kept(); }
+  millrace::storage_level storage_level() const { return node_->kept(); }
 
   // ---- about it
 
@@ -460,9 +461,11 @@ class rdd {
   }
 
   /// A directory of part-NNNNN files, a row a line (see docs/guide for the text form of rows), and
-  /// _SUCCESS when all are there. Throws usage_error where the directory exists.
+  /// _SUCCESS when all are there. Throws usage_error where the directory exists, unless
+  /// hadoop.validateOutputSpecs is false: then it is written over.
   void save_as_text_file(const std::string& path) const {
-    detail::save_as_text(node_, path, false);
+    detail::save_as_text(node_, path,
+                         !node_->context()->conf().boolean("hadoop.validateOutputSpecs"));
   }
 
  private:

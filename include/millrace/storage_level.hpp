@@ -3,8 +3,8 @@
 
 namespace millrace {
 
-/// Spark's levels. `_2` keeps a second copy on another executor where there is one. `encoded` costs
-/// time and saves memory. `rdd::cache` is `memory`.
+/// Spark's levels; `rdd::cache` is `memory`. In this version all levels with memory keep plain rows
+/// in memory, one copy, and those without are refused.
 enum class storage_level {
   none,
   disk,

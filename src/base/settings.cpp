@@ -37,8 +37,6 @@ constexpr std::array table{
                  "how long a graceful stop may take; unset: ten batch intervals", 0},
     setting_info{"streaming.receiver.maxBytes", type::size, "64m",
                  "unread bytes that a receiver holds before it pauses reading", 1},
-    setting_info{"streaming.receiver.maxRate", type::integer, "0",
-                 "rows a second that a receiver takes; 0: no limit", 0},
     setting_info{"streaming.stopGracefullyOnShutdown", type::boolean, "true",
                  "whether SIGTERM and SIGINT finish the batches whose data has arrived"},
     setting_info{"task.maxFailures", type::integer, "",

@@ -17,6 +17,8 @@ std::shared_ptr<detail::engine> make_engine(const context_options& o) {
   e.threads = where.threads;
   e.conf = detail::settings(o.conf);
   e.max_failures = where.max_failures;
+  if (where.max_failures == 1 && e.conf.is_set("task.maxFailures"))
+    e.max_failures = static_cast<int>(e.conf.integer("task.maxFailures"));
   return std::make_shared<detail::engine>(std::move(e));
 }
 
@@ -45,6 +47,7 @@ detail::node_ptr context::parallelize_rows(detail::row_buffer all, int slices) c
                       std::to_string(slices));
   const auto n = static_cast<std::size_t>(slices == 0 ? default_parallelism() : slices);
   const std::size_t total = all.size();
+  const detail::row_type& type = all.type();
   std::vector<detail::row_buffer_ptr> parts;
   if (n == 1) {
     parts.push_back(std::make_shared<detail::row_buffer>(std::move(all)));
@@ -52,7 +55,7 @@ detail::node_ptr context::parallelize_rows(detail::row_buffer all, int slices) c
     for (std::size_t i = 0; i < n; ++i) {
       const std::size_t from = i * total / n;
       const std::size_t to = (i + 1) * total / n;
-      auto part = std::make_shared<detail::row_buffer>(all.type());
+      auto part = std::make_shared<detail::row_buffer>(type);
       // Rows are moved; the views among them are copied, so that each part stands alone.
       for (std::size_t at = from; at < to; at += detail::chunk_rows)
         part->append(
@@ -61,7 +64,7 @@ detail::node_ptr context::parallelize_rows(detail::row_buffer all, int slices) c
       parts.push_back(std::move(part));
     }
   }
-  return detail::from_rows(core_, all.type(), std::move(parts));
+  return detail::from_rows(core_, type, std::move(parts));
 }
 
 }  // namespace millrace

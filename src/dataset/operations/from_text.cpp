@@ -37,8 +37,9 @@ struct file_split {
 
 class file_blocks final : public block_cursor {
  public:
-  explicit file_blocks(const file_split& s)
-      : reader_(file_system_for(s.path).open_read(s.path), s.begin, s.end) {}
+  file_blocks(const file_split& s, std::size_t line_limit)
+      : reader_(file_system_for(s.path).open_read(s.path), s.begin, s.end,
+                {.line_limit = line_limit}) {}
   bool next(std::string_view& block) override { return reader_.next(block); }
 
  private:
@@ -48,13 +49,16 @@ class file_blocks final : public block_cursor {
 class text_file_node final : public text_node {
  public:
   text_file_node(context_ptr context, std::vector<file_split> splits)
-      : text_node(std::move(context), "text_file", splits.size()), splits_(std::move(splits)) {}
+      : text_node(std::move(context), "text_file", splits.size()),
+        splits_(std::move(splits)),
+        line_limit_(this->context()->conf().size("files.maxLineBytes")) {}
   std::unique_ptr<block_cursor> open_blocks(int partition, task_context&) const override {
-    return std::make_unique<file_blocks>(splits_[static_cast<std::size_t>(partition)]);
+    return std::make_unique<file_blocks>(splits_[static_cast<std::size_t>(partition)], line_limit_);
   }
 
  private:
   std::vector<file_split> splits_;
+  std::size_t line_limit_;
 };
 
 class memory_blocks final : public block_cursor {
@@ -81,10 +85,6 @@ class text_blocks_node final : public text_node {
   std::vector<text_block> blocks_;
 };
 
-// Hadoop's rule: parts of total / min_partitions bytes, at most a block of 32 MiB; the last part of
-// a file may be a tenth larger.
-constexpr std::uint64_t largest_split = std::uint64_t{32} << 20;
-
 bool splittable(const std::string& path) {
   return !(path.ends_with(".gz") || path.ends_with(".zst") || path.ends_with(".lz4") ||
            path.ends_with(".bz2"));
@@ -99,8 +99,11 @@ node_ptr from_text_file(context_ptr context, const std::string& path, int min_pa
   const auto files = file_system_for(path).list(path);
   std::uint64_t total = 0;
   for (const auto& f : files) total += f.size;
+  // Hadoop's rule: parts of total / min_partitions bytes, at most a block; the last part of a file
+  // may be a tenth larger.
+  const std::uint64_t largest = context->conf().size("local.block.size");
   const std::uint64_t goal = std::max<std::uint64_t>(
-      std::min(total / static_cast<std::uint64_t>(min_partitions), largest_split), 1);
+      std::min(total / static_cast<std::uint64_t>(min_partitions), largest), 1);
   std::vector<file_split> splits;
   for (const auto& f : files) {
     if (!splittable(f.path))

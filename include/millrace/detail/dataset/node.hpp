@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "millrace/detail/base/settings.hpp"
 #include "millrace/detail/dataset/cursor.hpp"
 #include "millrace/detail/dataset/kernel.hpp"
 #include "millrace/detail/dataset/row_type.hpp"
@@ -31,6 +32,7 @@ class dataset_context {
   virtual ~dataset_context();
   /// Numbers datasets and shuffles, from 0.
   std::int64_t next_id() { return next_id_.fetch_add(1, std::memory_order_relaxed); }
+  virtual const settings& conf() const = 0;
   virtual int default_parallelism() const = 0;
   /// True where the program set `default.parallelism` itself: then it, not the parents' number of
   /// partitions, is what a shuffle gets.

@@ -29,7 +29,7 @@ class engine final : public dataset_context {
   ~engine() override;
 
   const std::string& name() const { return name_; }
-  const settings& conf() const { return conf_; }
+  const settings& conf() const override { return conf_; }
   clock& time() const { return *time_; }
   event_bus& events() { return events_; }
   scheduler& jobs() { return *scheduler_; }

@@ -76,7 +76,7 @@ std::int64_t count_rows(const node_ptr& dataset);
 row_buffer take_rows(const node_ptr& dataset, std::int64_t n);
 
 /// Folds each partition's rows into at most one row; partitions without one are left out, the
-/// others come in partition order. `loop` folds a chunk into `to` (see actions.hpp).
+/// others come in partition order. `loop` folds a chunk into `to` (see folds.hpp).
 struct partition_fold {
   const row_type* result;
   function_state function;
