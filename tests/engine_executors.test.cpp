@@ -50,6 +50,12 @@ const way ways[] = {
     {"Losing", [] { return make_double({.judge = lose_some}); }},
     {"LosingTheOnlyOne", [] { return make_double({.slots = 1, .judge = lose_some}); }},
     {"Fenced", [] { return make_double({.judge = zombies}); }},
+    {"Restarting",
+     [] {
+       return make_double({.judge = [](const task_order&, int begun) {
+         return begun == 1 || begun == 9 ? verdict::restart : verdict::run;
+       }});
+     }},
     {"FencedOutOfOrder", [] { return make_double({.newest_first = true, .judge = zombies}); }},
 };
 
@@ -115,6 +121,33 @@ TEST_P(ExecutorPortThreads, FailuresCountAndLossesDoNot) {
   EXPECT_NE(text.find("never"), std::string::npos) << text;
   EXPECT_NE(text.find("of 4"), std::string::npos) << text;
   EXPECT_EQ(sc.range(10).count(), 10);  // nothing is left of it
+}
+
+TEST_P(ExecutorPortThreads, EachAttemptThatStartedEnds) {
+  event_recorder seen(sc);
+  const auto words = sc.range(0, 300, 1, 4).map([](std::int64_t i) { return std::pair(i % 7, 1); });
+  EXPECT_EQ(words.reduce_by_key(std::plus<>{}, 3).count(), 7);
+  EXPECT_NE(error_of<job_error>([&] {
+              words.for_each([](const auto& p) {
+                if (p.first == 3) throw std::runtime_error("never");
+              });
+            }),
+            "");
+  std::promise<void> begun;
+  std::once_flag once;
+  auto endless = std::async(std::launch::async, [&] {
+    return error_of<error>([&] {
+      sc.range(0, std::int64_t{1} << 60, 1, 2).for_each([&](std::int64_t) {
+        std::call_once(once, [&] { begun.set_value(); });
+      });
+    });
+  });
+  ASSERT_EQ(begun.get_future().wait_for(20s), std::future_status::ready);
+  sc.stop();
+  EXPECT_NE(endless.get(), "");
+  const int started = seen.count(kind::task_started);
+  EXPECT_EQ(started, seen.count(kind::task_ended) + seen.count(kind::task_failed));
+  EXPECT_GE(started, 4 + 3 + 4 + 2);
 }
 
 TEST_P(ExecutorPortThreads, ManyJobsAtOnceShareAShuffle) {

@@ -28,6 +28,7 @@ class executor_double final : public executor_port {
     lose,           // the executor dies before it begins the order
     lose_and_keep,  // and the order is run all the same, once another attempt was sent: a slow
                     // zombie
+    restart,        // it dies and its successor joins; nobody says that it was lost
   };
   struct options {
     int slots = 3;
@@ -102,6 +103,11 @@ class executor_double final : public executor_port {
     events_.push_back({event::kind::joined, slot, at(slot).epoch, {}});
     happened_.notify_all();
   }
+  void restart(int slot) {
+    ++losses_;
+    at(slot).queue.clear();
+    join(slot);
+  }
   void die(int slot) {
     if (!at(slot).alive) return;
     ++losses_;
@@ -124,7 +130,8 @@ class executor_double final : public executor_port {
       ++begun_;
       if (v != verdict::run) {
         if (v == verdict::lose_and_keep) late_.push_back(order);
-        die(slot);
+        if (v == verdict::restart) restart(slot);
+        else die(slot);
         continue;
       }
       std::vector<task_order> zombies;

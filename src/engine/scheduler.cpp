@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <unordered_set>
 #include <utility>
 
@@ -198,6 +199,17 @@ bool scheduler::run_stage(running_job& job, std::vector<int>& left, const task_s
     executors_->send(orders, job.alone || n == 1);
   };
 
+  // An attempt that nobody will hear of again.
+  const auto given_up = [&](int index, const char* why) {
+    const auto& t = tasks[static_cast<std::size_t>(index)];
+    task_report gone;
+    gone.index = index;
+    gone.attempt = t.number;
+    gone.slot = t.where.slot;
+    gone.epoch = t.where.epoch;
+    publish(event::kind::task_failed, job, set.get(), &gone, why);
+  };
+
   const auto handle = [&](task_report& report) {
     if (report.index < 0) {  // an executor is gone, and what it ran with it
       for (int i = 0; i < n; ++i) {
@@ -205,6 +217,7 @@ bool scheduler::run_stage(running_job& job, std::vector<int>& left, const task_s
         if (!t.running || t.where != executor_id{report.slot, report.epoch}) continue;
         t.running = false;
         --running;
+        given_up(i, "its executor was lost");
         ++t.number;
         waiting.push_back(i);
         if (++t.losses == most_losses)
@@ -231,8 +244,14 @@ bool scheduler::run_stage(running_job& job, std::vector<int>& left, const task_s
         take(set->partition(report.index), report);
         ended.push_back(report.index);
         break;
-      case outcome::cancelled: cancelled = true; break;
-      case outcome::fetch_failed: inputs_lost = true; break;
+      case outcome::cancelled:
+        publish(event::kind::task_failed, job, set.get(), &report, "cancelled");
+        cancelled = true;
+        break;
+      case outcome::fetch_failed:
+        publish(event::kind::task_failed, job, set.get(), &report, "what it reads was lost");
+        inputs_lost = true;
+        break;
       case outcome::lost: break;  // above
       case outcome::failed:
         publish(event::kind::task_failed, job, set.get(), &report, describe(report.failure));
@@ -268,6 +287,8 @@ bool scheduler::run_stage(running_job& job, std::vector<int>& left, const task_s
     }
     for (auto& report : reports) handle(report);
   }
+  for (int i = 0; i < n; ++i)
+    if (tasks[static_cast<std::size_t>(i)].running) given_up(i, "the executors ended");
   if (failure == nullptr && (cancelled || running != 0))
     failure =
         std::make_exception_ptr(error(std::string(job.what.action) + ": cancelled, " +
@@ -336,18 +357,22 @@ void scheduler::watch_executors(std::chrono::milliseconds timeout) {
     timeout = 0ms;
     using kind = executor_port::event::kind;
     const executor_id who{happened->slot, happened->epoch};
+    std::optional<executor_id> gone;
     std::vector<std::shared_ptr<task_set>> sets;
     {
       const std::lock_guard lock(mutex_);
-      auto known = alive_.find(who.slot);
+      const auto known = alive_.find(who.slot);
+      const bool is_known = known != alive_.end();
       if (happened->what == kind::joined) {
-        if (known == alive_.end() || known->second < who.epoch) alive_[who.slot] = who.epoch;
-      } else if (known != alive_.end() && known->second == who.epoch) {
-        alive_.erase(known);
-        sets.assign(active_.begin(), active_.end());
+        if (is_known && known->second >= who.epoch) continue;
+        if (is_known) gone = {who.slot, known->second};  // its loss was not said, or will be later
+        alive_[who.slot] = who.epoch;
       } else {
-        continue;  // an incarnation that was replaced already
+        if (!is_known || known->second != who.epoch) continue;  // replaced already
+        gone = who;
+        alive_.erase(known);
       }
+      if (gone) sets.assign(active_.begin(), active_.end());
     }
     if (owner_.events().wanted()) {
       event e;
@@ -358,10 +383,10 @@ void scheduler::watch_executors(std::chrono::milliseconds timeout) {
       e.text = happened->why;
       owner_.events().publish(std::move(e));
     }
-    if (happened->what == kind::joined) continue;
-    outputs_.lose(who);
-    blocks_.lose(who);
-    for (const auto& set : sets) set->lose(who.slot, who.epoch);
+    if (!gone) continue;
+    outputs_.lose(*gone);
+    blocks_.lose(*gone);
+    for (const auto& set : sets) set->lose(gone->slot, gone->epoch);
     if (happened->what == kind::lost) executors_->replace(who.slot, who.epoch);
   }
 }

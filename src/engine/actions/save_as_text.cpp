@@ -1,6 +1,7 @@
 // save_as_text_file: part-NNNNN files of one row a line, and _SUCCESS when all are there.
 #include <array>
 #include <cstdio>
+#include <exception>
 #include <utility>
 
 #include "engine/actions/drain.hpp"
@@ -53,13 +54,21 @@ class line_writer {
   std::string text_;
 };
 
-/// Removes what was written when something went wrong, and lets the first error pass.
-void clean_up(file_system& files, const std::string& path) {
+/// Removes what was written when something went wrong. Throws `why`; where removing fails too, an
+/// error that says so with `why` nested.
+[[noreturn]] void clean_up(file_system& files, const std::string& path, std::exception_ptr why) {
+  std::string failed;
   try {
     files.remove_tree(path);
   } catch (const std::exception& e) {
+    failed = e.what();
+  }
+  try {
+    std::rethrow_exception(why);
+  } catch (...) {
+    if (failed.empty()) throw;
     std::throw_with_nested(
-        error(std::string("and what was written could not be removed: ") + e.what()));
+        error("save_as_text_file failed, and what was written could not be removed: " + failed));
   }
 }
 
@@ -100,8 +109,7 @@ void save_as_text(const node_ptr& dataset, const std::string& path, bool overwri
     success->close();
     files.sync_directory(path);
   } catch (...) {
-    clean_up(files, path);
-    throw;
+    clean_up(files, path, std::current_exception());
   }
 }
 
