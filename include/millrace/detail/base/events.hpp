@@ -12,8 +12,8 @@ namespace millrace::detail {
 
 class settings;
 
-/// Something started, ended or failed. Everything that is shown (log, metrics, REST, the page, the
-/// event log) is folded from these. A number of -1 and an empty text are fields that are not set.
+/// Something started, ended or failed. Everything that is shown is folded from these. A number of
+/// -1 and an empty text are fields that are not set.
 struct event {
   enum class kind : std::uint8_t {
     job_started,

@@ -423,10 +423,17 @@ std::int64_t to_microseconds(double count, std::intmax_t num, std::intmax_t den)
 void print_duration(std::int64_t count, std::intmax_t num, std::intmax_t den, std::string& out);
 void print_duration(double count, std::intmax_t num, std::intmax_t den, std::string& out);
 
+/// Whether a time of this clock has a date. Others count from a moment of their own (the start of
+/// the machine, say) and print as what passed since then.
+template <class T>
+inline constexpr bool has_date_v = false;
+template <class D>
+inline constexpr bool has_date_v<std::chrono::sys_time<D>> = true;
+
 template <class T>
 void set_time(row_type& t) {
   static const time_access access{[](const void* row, std::string& out) {
-    if constexpr (is_time_point_v<T>) {
+    if constexpr (has_date_v<T>) {
       using D = typename T::duration;
       const auto count = static_cast<const T*>(row)->time_since_epoch().count();
       if constexpr (std::is_integral_v<typename D::rep>)
@@ -436,9 +443,13 @@ void set_time(row_type& t) {
             to_microseconds(static_cast<double>(count), D::period::num, D::period::den), 1,
             1'000'000, out);
     } else {
+      const T& value = *static_cast<const T*>(row);
       using number = std::conditional_t<std::is_integral_v<typename T::rep>, std::int64_t, double>;
-      print_duration(static_cast<number>(static_cast<const T*>(row)->count()), T::period::num,
-                     T::period::den, out);
+      const auto count = [&] {
+        if constexpr (is_time_point_v<T>) return value.time_since_epoch().count();
+        else return value.count();
+      }();
+      print_duration(static_cast<number>(count), T::period::num, T::period::den, out);
     }
   }};
   t.time = &access;
