@@ -1,6 +1,7 @@
 #include "connectors/socket/text_session.hpp"
 
 #include <algorithm>
+#include <array>
 #include <boost/asio/post.hpp>
 
 #include "millrace/detail/base/log.hpp"
@@ -44,6 +45,13 @@ void text_session::connect() {
     const asio::ip::tcp::endpoint there(address, options_.port);
     socket_.async_connect(there,
                           [connected, there](error_code failed) { connected(failed, there); });
+    return;
+  }
+  if (options_.host == "localhost") {  // nor does this one (RFC 6761): not all machines list it
+    using asio::ip::tcp;
+    const std::array here{tcp::endpoint(asio::ip::address_v6::loopback(), options_.port),
+                          tcp::endpoint(asio::ip::address_v4::loopback(), options_.port)};
+    asio::async_connect(socket_, here, connected);
     return;
   }
   resolver_.async_resolve(
