@@ -328,8 +328,18 @@ void encode_row(const row_type& t, const void* row, byte_writer& out) {
       if (i >= 0) encode_row(*t.alternative->alternatives[i], t.alternative->get(row), out);
       return;
     }
-    case row_kind::custom: t.custom->encode(row, out); return;
+    case row_kind::custom:
+      out.varint(static_cast<std::uint64_t>(t.custom->version));
+      t.custom->encode(row, out);
+      return;
   }
+}
+
+void refuse_codec_version(int written, int known) {
+  throw error(
+      "rows were written by version " + std::to_string(written) +
+      " of their codec; give it decode(byte_reader&, int version) to read them with version " +
+      std::to_string(known));
 }
 
 void refuse_array_size(std::size_t n, std::size_t expected) {
@@ -343,7 +353,6 @@ constexpr std::uint64_t most_rows_without_bytes = std::uint64_t{1} << 24;
 
 /// Whether every encoded row takes a byte at least.
 bool has_bytes(const row_type& t) {
-  if (t.kind == row_kind::custom) return false;
   return t.kind != row_kind::record ||
          std::any_of(t.fields, t.fields + t.field_count,
                      [](const row_field& f) { return has_bytes(*f.type); });
@@ -409,7 +418,14 @@ void decode_row(const row_type& t, void* to, byte_reader& in, arena& texts) {
       t.alternative->build(to, index, decoder::fill, &d);
       return;
     }
-    case row_kind::custom: try { t.custom->decode(to, in, t.custom->version);
+    case row_kind::custom: {
+      const std::uint64_t version = in.varint();
+      if (version == 0 || version > static_cast<std::uint64_t>(t.custom->version))
+        throw error("a row was written by a newer codec of " + std::string(t.name) +
+                    ", or is damaged; versions written and known: " + std::to_string(version) +
+                    ", " + std::to_string(t.custom->version));
+      try {
+        t.custom->decode(to, in, static_cast<int>(version));
       } catch (const error&) {
         throw;
       } catch (...) {
@@ -417,6 +433,7 @@ void decode_row(const row_type& t, void* to, byte_reader& in, arena& texts) {
             error("damaged row: its codec refused the bytes of a " + std::string(t.name)));
       }
       return;
+    }
   }
 }
 

@@ -47,9 +47,26 @@ class strict {
   bool operator==(const strict&) const = default;
   int value;
 };
+// Its codec has had another form: hundreds, in a byte.
+class grown {
+ public:
+  explicit grown(int v = 0) : n(v) {}
+  int n;
+};
 
 }  // namespace millrace::detail
 
+template <>
+struct millrace::codec<millrace::detail::grown> {
+  static constexpr int version = 2;
+  static void encode(const detail::grown& g, byte_writer& out) {
+    out.u32(static_cast<std::uint32_t>(g.n));
+  }
+  static detail::grown decode(byte_reader& in, int version) {
+    return detail::grown(version == 1 ? in.u8() * 100 : static_cast<int>(in.u32()));
+  }
+  static detail::grown decode(byte_reader& in) { return decode(in, 2); }
+};
 template <>
 struct std::hash<millrace::detail::money> {
   std::size_t operator()(const millrace::detail::money& m) const noexcept { return m.cents(); }
@@ -427,7 +444,34 @@ TEST(RowDecoding, LengthsThatAreLies) {
   refused(row_type_of<std::array<char, 2>>(),
           "\x03"
           "abc"sv);
-  refused(row_type_of<strict>(), "\x02"sv);  // whatever a codec throws
+  refused(row_type_of<strict>(), "\x01\x02"sv);  // whatever a codec throws
+  refused(row_type_of<strict>(), "\x02\x01"sv);  // of a version that is not known
+}
+
+TEST(RowDecoding, ACodecIsToldTheVersionThatWrote) {
+  const row_type& type = row_type_of<grown>();
+  arena texts;
+  row_slot back(type);
+  ASSERT_TRUE(decodes(type, "\x01\x07"sv, back, texts));
+  EXPECT_EQ(static_cast<const grown*>(back.get())->n, 700);
+  row_slot now(type);
+  ASSERT_TRUE(decodes(type, encoded(type, back.get()), now, texts));
+  EXPECT_EQ(static_cast<const grown*>(now.get())->n, 700);
+}
+
+TEST(RowSignature, SaysHowRowsAreEncoded) {
+  using std::chrono::milliseconds;
+  const auto says = [](const row_type& type) { return signature_of(type); };
+  EXPECT_EQ(says(row_type_of<std::pair<std::string, int>>()), "(text, int32)");
+  EXPECT_EQ(says(row_type_of<std::pair<std::string_view, int>>()), "(text, int32)");
+  EXPECT_EQ(says(row_type_of<std::tuple<bool, char, std::uint8_t, double>>()),
+            "(bool, char, uint8, float64)");
+  EXPECT_EQ(says(row_type_of<std::map<int, std::vector<std::optional<float>>>>()),
+            "{int32: [optional float32]}");
+  EXPECT_EQ(says(row_type_of<std::variant<int, std::string>>()), "<int32 | text>");
+  EXPECT_EQ(says(row_type_of<milliseconds>()), "duration_int64[1/1000s]");
+  EXPECT_EQ(says(row_type_of<std::chrono::sys_time<milliseconds>>()), "time_int64[1/1000s]");
+  EXPECT_EQ(says(row_type_of<std::chrono::duration<double>>()), "duration_float64[1/1s]");
 }
 
 TEST(RowDecoding, RowsWithoutBytes) {

@@ -432,32 +432,37 @@ inline constexpr bool has_date_v<std::chrono::sys_time<D>> = true;
 
 template <class T>
 void set_time(row_type& t) {
-  static const time_access access{[](const void* row, std::string& out) {
-    if constexpr (has_date_v<T>) {
-      using D = typename T::duration;
-      const auto count = static_cast<const T*>(row)->time_since_epoch().count();
-      if constexpr (std::is_integral_v<typename D::rep>)
-        print_time_point(static_cast<std::int64_t>(count), D::period::num, D::period::den, out);
-      else
-        print_time_point(
-            to_microseconds(static_cast<double>(count), D::period::num, D::period::den), 1,
-            1'000'000, out);
-    } else {
-      const T& value = *static_cast<const T*>(row);
-      using number = std::conditional_t<std::is_integral_v<typename T::rep>, std::int64_t, double>;
-      const auto count = [&] {
-        if constexpr (is_time_point_v<T>) return value.time_since_epoch().count();
-        else return value.count();
-      }();
-      print_duration(static_cast<number>(count), T::period::num, T::period::den, out);
-    }
-  }};
+  static const time_access access{
+      [](const void* row, std::string& out) {
+        if constexpr (has_date_v<T>) {
+          using D = typename T::duration;
+          const auto count = static_cast<const T*>(row)->time_since_epoch().count();
+          if constexpr (std::is_integral_v<typename D::rep>)
+            print_time_point(static_cast<std::int64_t>(count), D::period::num, D::period::den, out);
+          else
+            print_time_point(
+                to_microseconds(static_cast<double>(count), D::period::num, D::period::den), 1,
+                1'000'000, out);
+        } else {
+          const T& value = *static_cast<const T*>(row);
+          using number =
+              std::conditional_t<std::is_integral_v<typename T::rep>, std::int64_t, double>;
+          const auto count = [&] {
+            if constexpr (is_time_point_v<T>) return value.time_since_epoch().count();
+            else return value.count();
+          }();
+          print_duration(static_cast<number>(count), T::period::num, T::period::den, out);
+        }
+      },
+      T::period::num, T::period::den, has_date_v<T>};
   t.time = &access;
   using R = typename T::rep;
   t.is_signed = std::is_signed_v<R>;
   t.plain_bits = std::is_integral_v<R>;
   t.hashable = t.ordered = true;
 }
+
+[[noreturn]] void refuse_codec_version(int written, int known);
 
 template <class T>
 void set_custom(row_type& t) {
@@ -468,9 +473,12 @@ void set_custom(row_type& t) {
   static const custom_access access{
       [](const void* row, byte_writer& out) { codec<T>::encode(*static_cast<const T*>(row), out); },
       [](void* to, byte_reader& in, int written) {
-        if constexpr (requires { codec<T>::decode(in, written); })
+        if constexpr (requires { codec<T>::decode(in, written); }) {
           ::new (to) T(codec<T>::decode(in, written));
-        else ::new (to) T(codec<T>::decode(in)), (void)written;
+        } else {
+          if (written != version) refuse_codec_version(written, version);
+          ::new (to) T(codec<T>::decode(in));
+        }
       },
       version};
   t.custom = &access;

@@ -56,6 +56,9 @@ struct alternative_access {  // optional (index 0 is the value, -1 none) and var
 struct time_access {
   // Appends ISO 8601 (points) or a count with its unit (durations).
   void (*print)(const void* row, std::string& out);
+  std::int64_t numerator;  // of the unit, in seconds
+  std::int64_t denominator;
+  bool point;
 };
 
 struct custom_access {
@@ -116,6 +119,9 @@ void encode_row(const row_type& type, const void* row, byte_writer& out);
 /// Constructs a row at `to`. Text that the row views is copied into `texts`. Throws mr::error on
 /// bytes that `encode_row` never wrote; nothing is left constructed then.
 void decode_row(const row_type& type, void* to, byte_reader& in, arena& texts);
+
+/// Says how rows are encoded, `(text, int32)`: types of one signature decode each other's bytes.
+std::string signature_of(const row_type& type);
 
 /// Copies what the row views into `texts` and lets it view the copy.
 void own_row(const row_type& type, void* row, arena& texts);
