@@ -45,6 +45,10 @@ class context {
   rdd<T> parallelize(std::initializer_list<T> list, int slices = 0) const {
     return parallelize_between<T>(list.begin(), list.end(), slices);
   }
+  /// sc.parallelize({"a", "b"}): pointers cannot be rows, what they point at can.
+  rdd<std::string> parallelize(std::initializer_list<const char*> list, int slices = 0) const {
+    return parallelize_between<std::string>(list.begin(), list.end(), slices);
+  }
 
   /// begin, begin + step, … before `end`; made while it is read. `step` may be negative, not zero.
   rdd<std::int64_t> range(std::int64_t begin, std::int64_t end, std::int64_t step = 1,
@@ -62,7 +66,25 @@ class context {
   /// files are split at line ends: `min_partitions` (default: 2, or less with fewer cores) is a
   /// hint, as in Spark. The files are listed now and read when a job runs. Errors: `usage_error`
   /// where nothing matches.
+  /// `.gz`, `.zst`, `.lz4` (frames) and `.bz2` files are decompressed, each as one partition.
+  /// `hdfs://`, `s3://` and the like need their target linked: `usage_error` names it.
   rdd<std::string_view> text_file(const std::string& path, int min_partitions = 0) const;
+  /// (path, content) of each file, many small files a partition; a file must fit into memory.
+  /// Text files are decompressed as by `text_file`, binary ones are not.
+  rdd<std::pair<std::string, std::string>> whole_text_files(const std::string& path,
+                                                            int min_partitions = 0) const;
+  rdd<std::pair<std::string, std::string>> binary_files(const std::string& path,
+                                                        int min_partitions = 0) const;
+  /// `length` bytes each (> 0), as views into what was read. A file whose size is no multiple is a
+  /// `usage_error`.
+  rdd<std::string_view> binary_records(const std::string& path, std::int64_t length) const;
+  /// What `rdd<T>::save_as_object_file` wrote (the directory, or files of it), a partition a file.
+  /// Rows of another type are a `usage_error` of the action, a damaged file an error that says
+  /// where.
+  template <class T>
+  rdd<T> object_file(const std::string& path) const {
+    return rdd<T>(detail::from_object_file(core_, detail::row_type_of<T>(), path));
+  }
 
   /// The partitions of all, one after another.
   template <class T, class... More>

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -463,12 +464,21 @@ class rdd {
   /// A directory of part-NNNNN files, a row a line (see docs/guide for the text form of rows), and
   /// _SUCCESS when all are there. Throws usage_error where the directory exists, unless
   /// hadoop.validateOutputSpecs is false: then it is written over.
-  void save_as_text_file(const std::string& path) const {
-    detail::save_as_text(node_, path,
-                         !node_->context()->conf().boolean("hadoop.validateOutputSpecs"));
+  /// `codec` (gzip, zstd, lz4, bzip2) compresses the parts, whose names end in .gz, .zst, .lz4,
+  /// .bz2.
+  void save_as_text_file(const std::string& path, std::string_view codec = {}) const {
+    detail::save_as_text(node_, path, overwrites(), codec);
+  }
+  /// The same with rows encoded, for `context::object_file<T>`: docs/formats says how.
+  void save_as_object_file(const std::string& path) const {
+    detail::save_as_object(node_, path, overwrites());
   }
 
  private:
+  bool overwrites() const {
+    return !node_->context()->conf().boolean("hadoop.validateOutputSpecs");
+  }
+
   template <class U>
   rdd<U> with(const detail::typed_step<U>& step) const {
     return rdd<U>(detail::apply(node_, step));

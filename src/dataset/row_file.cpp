@@ -52,8 +52,8 @@ class row_file_cursor final : public cursor {
       : path_(file->path()), frames_(std::move(file)), rows_(rows) {
     const std::string expected = std::string(kind) + signature_of(rows);
     if (frames_.description() != expected)
-      throw error("the file holds other rows than it is read as; it holds " +
-                  frames_.description() + ", and not " + expected + ": \"" + path_ + "\"");
+      throw usage_error("the file holds other rows than it is read as; it holds " +
+                        frames_.description() + ", and not " + expected + ": \"" + path_ + "\"");
   }
 
   flow step(const sink& to) override {

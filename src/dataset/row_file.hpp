@@ -35,9 +35,9 @@ class row_file_writer {
   std::uint64_t waiting_ = 0;  // rows in encoded_
 };
 
-/// Reads them back, a chunk at a time, each with its text in memory of the cursor's. Throws `error`
-/// (here, or from `step`) where the rows are of another type (`signature_of` differs) and where the
-/// file is damaged, with file and offset.
+/// Reads them back, a chunk at a time, each with its text in memory of the cursor's. Throws
+/// `usage_error` where the rows are of another type (`signature_of` differs), and `error`, here or
+/// from `step`, where the file is damaged, with file and offset.
 std::unique_ptr<cursor> read_row_file(std::unique_ptr<input_file> file, const row_type& rows);
 
 }  // namespace millrace::detail

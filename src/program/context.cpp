@@ -22,6 +22,11 @@ std::shared_ptr<detail::engine> make_engine(const context_options& o) {
   return std::make_shared<detail::engine>(std::move(e));
 }
 
+/// How many partitions files get that the program did not say a number for.
+int file_partitions(const detail::engine& core, int asked) {
+  return asked == 0 ? std::min(core.default_parallelism(), 2) : asked;
+}
+
 }  // namespace
 
 context::context(context_options options) : core_(make_engine(options)) {}
@@ -33,8 +38,24 @@ rdd<std::int64_t> context::range(std::int64_t begin, std::int64_t end, std::int6
 }
 
 rdd<std::string_view> context::text_file(const std::string& path, int min_partitions) const {
-  return rdd<std::string_view>(detail::from_text_file(
-      core_, path, min_partitions == 0 ? std::min(default_parallelism(), 2) : min_partitions));
+  return rdd<std::string_view>(
+      detail::from_text_file(core_, path, file_partitions(*core_, min_partitions)));
+}
+
+rdd<std::pair<std::string, std::string>> context::whole_text_files(const std::string& path,
+                                                                   int min_partitions) const {
+  return rdd<std::pair<std::string, std::string>>(detail::from_whole_files(
+      core_, "whole_text_files", path, file_partitions(*core_, min_partitions), true));
+}
+
+rdd<std::pair<std::string, std::string>> context::binary_files(const std::string& path,
+                                                               int min_partitions) const {
+  return rdd<std::pair<std::string, std::string>>(detail::from_whole_files(
+      core_, "binary_files", path, file_partitions(*core_, min_partitions), false));
+}
+
+rdd<std::string_view> context::binary_records(const std::string& path, std::int64_t length) const {
+  return rdd<std::string_view>(detail::from_binary_records(core_, path, length));
 }
 
 int context::default_parallelism() const { return core_->default_parallelism(); }

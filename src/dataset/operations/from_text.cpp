@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "dataset/operations/file_splits.hpp"
 #include "dataset/operations/text_cutter.hpp"
 #include "millrace/detail/dataset/operations.hpp"
 #include "millrace/detail/dataset/row_traits.hpp"
@@ -9,6 +10,7 @@
 #include "millrace/detail/storage/file_system.hpp"
 #include "millrace/detail/storage/text_blocks.hpp"
 #include "millrace/error.hpp"
+#include "storage/compression.hpp"
 
 namespace millrace::detail {
 
@@ -29,17 +31,11 @@ class text_node : public node {
   }
 };
 
-struct file_split {
-  std::string path;
-  std::uint64_t begin;
-  std::uint64_t end;
-};
-
 class file_blocks final : public block_cursor {
  public:
   file_blocks(const file_split& s, std::size_t line_limit)
-      : reader_(file_system_for(s.path).open_read(s.path), s.begin, s.end,
-                {.line_limit = line_limit}) {}
+      : reader_(decompressed(file_system_for(s.path).open_read(s.path), compression_of(s.path)),
+                s.begin, s.end, {.line_limit = line_limit}) {}
   bool next(std::string_view& block) override { return reader_.next(block); }
 
  private:
@@ -85,11 +81,6 @@ class text_blocks_node final : public text_node {
   std::vector<text_block> blocks_;
 };
 
-bool splittable(const std::string& path) {
-  return !(path.ends_with(".gz") || path.ends_with(".zst") || path.ends_with(".lz4") ||
-           path.ends_with(".bz2"));
-}
-
 }  // namespace
 
 node_ptr from_text_file(context_ptr context, const std::string& path, int min_partitions) {
@@ -99,23 +90,16 @@ node_ptr from_text_file(context_ptr context, const std::string& path, int min_pa
   const auto files = file_system_for(path).list(path);
   std::uint64_t total = 0;
   for (const auto& f : files) total += f.size;
-  // Hadoop's rule: parts of total / min_partitions bytes, at most a block; the last part of a file
-  // may be a tenth larger.
+  // Hadoop's rule: parts of total / min_partitions bytes, at most a block.
   const std::uint64_t largest = context->conf().size("local.block.size");
   const std::uint64_t goal = std::max<std::uint64_t>(
       std::min(total / static_cast<std::uint64_t>(min_partitions), largest), 1);
   std::vector<file_split> splits;
   for (const auto& f : files) {
-    if (!splittable(f.path))
-      throw usage_error(
-          "text_file: compressed files are not read by this version, unpack it first: " + f.path);
-    std::uint64_t at = 0;
-    while (f.size - at > goal + goal / 10) {
-      splits.push_back({f.path, at, at + goal});
-      at += goal;
-    }
-    if (f.size != 0) splits.push_back({f.path, at, f.size});
-    else splits.push_back({f.path, 0, 0});
+    // What is compressed can be read from its beginning only.
+    if (compression_of(f.path) != compression::none)
+      splits.push_back({f.path, 0, text_block_reader::whole_file});
+    else split_file(f, goal, splits);
   }
   return std::make_shared<text_file_node>(std::move(context), std::move(splits));
 }

@@ -22,6 +22,13 @@ node_ptr from_range(context_ptr context, std::int64_t begin, std::int64_t end, s
                     int slices);
 /// Lines of files (std::string_view), split into at least `min_partitions` where they are large.
 node_ptr from_text_file(context_ptr context, const std::string& path, int min_partitions);
+/// Pairs of std::string, (path, content), a file a row; `unpack`: decompressed by extension.
+node_ptr from_whole_files(context_ptr context, std::string_view operation, const std::string& path,
+                          int min_partitions, bool unpack);
+/// Views (std::string_view) of `length` bytes.
+node_ptr from_binary_records(context_ptr context, const std::string& path, std::int64_t length);
+/// What save_as_object wrote.
+node_ptr from_object_file(context_ptr context, const row_type& rows, const std::string& path);
 /// Lines of blocks in memory, one partition a block. A block's text has 64 readable bytes after it,
 /// whole lines, and is held by `keep`.
 struct text_block {

@@ -89,8 +89,12 @@ row_buffer fold_partitions(const node_ptr& dataset, std::string_view action,
 void for_each_chunk(const node_ptr& dataset, std::string_view action, const kernel& k);
 
 /// part-NNNNN files of one row a line and _SUCCESS, under a new directory. `overwrite`: a directory
-/// that is there already is written over (streams do: a batch may be run again).
-void save_as_text(const node_ptr& dataset, const std::string& path, bool overwrite);
+/// that is there already is written over (streams do: a batch may be run again). `codec`: gzip,
+/// zstd, lz4, bzip2; empty: plain text.
+void save_as_text(const node_ptr& dataset, const std::string& path, bool overwrite,
+                  std::string_view codec = {});
+/// The same with files that from_object_file reads.
+void save_as_object(const node_ptr& dataset, const std::string& path, bool overwrite);
 
 /// A sample of keys for a range partitioner: bounds for `partitions` ranges of rows that are pairs.
 row_buffer_ptr range_bounds(const node_ptr& dataset, int partitions);
