@@ -5,6 +5,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "millrace/detail/dataset/narrow.hpp"
 #include "millrace/detail/dataset/node.hpp"
 #include "millrace/detail/dataset/operations.hpp"
+#include "millrace/detail/dataset/zipping.hpp"
 #include "millrace/detail/engine/folds.hpp"
 #include "millrace/detail/engine/jobs.hpp"
 #include "millrace/partition_rows.hpp"
@@ -129,21 +131,21 @@ class rdd {
       return detail::call(f, rows, out...);
     };
     return by_partition<F, partition_rows<T>&>("map_partitions", std::move(indexed),
-                                               keeps_partitioner);
+                                               keeps_partitioner, *this);
   }
   /// The same with the partition's index first.
   template <class F>
   auto map_partitions_with_index(F f, bool keeps_partitioner = false) const {
     return by_partition<F, int, partition_rows<T>&>("map_partitions_with_index", std::move(f),
-                                                    keeps_partitioner);
+                                                    keeps_partitioner, *this);
   }
   /// One std::vector<T> a partition.
   rdd<std::vector<T>> glom() const {
     using row = std::vector<T>;
     return rdd<row>(detail::map_partitions(
-        node_, detail::row_type_of<row>(), "glom", {},
-        [](detail::step_state& step, int, detail::partition_input& in) {
-          partition_rows<T> all(in);
+        {node_}, detail::row_type_of<row>(), "glom", {},
+        [](detail::step_state& step, int, detail::partition_input* in) {
+          partition_rows<T> all(*in);
           detail::output<row> out(step, {nullptr, 0, false});
           out.put(all.begin(), all.end());
           out.flush();
@@ -152,6 +154,8 @@ class rdd {
   }
   /// Exactly `partitions` (> 0) of nearly equal size; always a shuffle.
   rdd repartition(int partitions) const { return rdd(detail::repartition(node_, partitions)); }
+  /// At most `partitions` (> 0), each made of neighbours: nothing is moved, the order stays.
+  rdd coalesce(int partitions) const { return rdd(detail::coalesce(node_, partitions)); }
 
   // ---- together
 
@@ -160,6 +164,43 @@ class rdd {
     return rdd(detail::union_of(node_->context(), node_->rows(), {node_, other.node_}));
   }
   friend rdd operator+(const rdd& a, const rdd& b) { return a.union_with(b); }
+  /// (T, U) for every pair of a row here and a row there. A partition for every pair of partitions,
+  /// whose right one is held in memory while it is computed.
+  template <class U>
+  rdd<std::pair<T, U>> cartesian(const rdd<U>& other) const {
+    using row = std::pair<T, U>;
+    return rdd<row>(detail::cross_partitions(node_, other.node(), detail::row_type_of<row>(),
+                                             "cartesian", detail::cross_rows<T, U>));
+  }
+  /// (T, U) of the rows in the same place. Both sides need the same number of partitions and the
+  /// same number of rows in each, or usage_error is thrown: now, or from the action.
+  template <class U>
+  rdd<std::pair<T, U>> zip(const rdd<U>& other) const {
+    using row = std::pair<T, U>;
+    return rdd<row>(detail::map_partitions({node_, other.node()}, detail::row_type_of<row>(), "zip",
+                                           {}, detail::zip_rows<T, U>, false, false));
+  }
+  /// f(mr::partition_rows<T>&, mr::partition_rows<U>&…) -> a range, or with an mr::emit<R>& last;
+  /// once for each partition of all sides, which have equally many. Rows need not be equally many.
+  template <class F, class U, class... More>
+  auto zip_partitions(F f, const rdd<U>& other, const rdd<More>&... more) const {
+    auto indexed = [f = std::move(f)](int, auto&... rows) -> decltype(auto) {
+      return detail::call(f, rows...);
+    };
+    return by_partition<F, partition_rows<T>&, partition_rows<U>&, partition_rows<More>&...>(
+        "zip_partitions", std::move(indexed), false, *this, other, more...);
+  }
+  /// (T, position over all partitions). Where there is more than one partition a job counts the
+  /// rows now.
+  rdd<std::pair<T, std::int64_t>> zip_with_index() const {
+    return numbered("zip_with_index", {detail::row_positions(node_, "zip_with_index"), 1});
+  }
+  /// (T, number): the k-th row of partition i of n gets i + k * n. No job.
+  rdd<std::pair<T, std::int64_t>> zip_with_unique_id() const {
+    detail::row_numbers numbers{{}, node_->partitions()};
+    for (int i = 0; i < node_->partitions(); ++i) numbers.starts.push_back(i);
+    return numbered("zip_with_unique_id", std::move(numbers));
+  }
 
   /// Each row once, in order of its first arrival within its new partition.
   rdd distinct(int partitions = 0) const {
@@ -453,9 +494,9 @@ class rdd {
   template <class F>
   void for_each_partition(F f) const {
     detail::count_rows(detail::map_partitions(
-        node_, node_->rows(), "for_each_partition", detail::keep_function(std::move(f)),
-        [](detail::step_state& step, int, detail::partition_input& in) {
-          partition_rows<T> all(in);
+        {node_}, node_->rows(), "for_each_partition", detail::keep_function(std::move(f)),
+        [](detail::step_state& step, int, detail::partition_input* in) {
+          partition_rows<T> all(*in);
           detail::call(detail::function_in<F>(step.function), all);
         },
         false, false));
@@ -484,24 +525,39 @@ class rdd {
     return rdd<U>(detail::apply(node_, step));
   }
 
-  template <class F, class... A, class Indexed>
-  auto by_partition(std::string_view operation, Indexed f, bool keeps_partitioner) const {
+  /// A…: what F is called with. `from`: this and the datasets beside it.
+  template <class F, class... A, class Indexed, class... From>
+  static auto by_partition(std::string_view operation, Indexed f, bool keeps_partitioner,
+                           const From&... from) {
     using U = typename detail::partition_row<F, A...>::type;
     return rdd<U>(detail::map_partitions(
-        node_, detail::row_type_of<U>(), operation, detail::keep_function(std::move(f)),
-        [](detail::step_state& step, int index, detail::partition_input& in) {
-          partition_rows<T> all(in);
+        {from.node()...}, detail::row_type_of<U>(), operation, detail::keep_function(std::move(f)),
+        [](detail::step_state& step, int index, detail::partition_input* in) {
           detail::output<U> out(step, {nullptr, 0, false});
-          const auto& function = detail::function_in<Indexed>(step.function);
-          if constexpr (detail::emits<F>) {
-            emit<U> to(out);
-            function(index, all, to);
-          } else {
-            if (detail::put_all(out, function(index, all)) == detail::flow::enough) return;
-          }
-          out.flush();
+          const auto run = [&](auto&... rows) {
+            const auto& function = detail::function_in<Indexed>(step.function);
+            if constexpr (detail::emits<F>) {
+              emit<U> to(out);
+              function(index, rows..., to);
+              return to.enough();
+            } else {
+              return detail::put_all(out, function(index, rows...)) == detail::flow::enough;
+            }
+          };
+          const bool enough = [&]<std::size_t... I>(std::index_sequence<I...>) {
+            std::tuple<partition_rows<typename From::row_type>...> sides{in[I]...};
+            return run(std::get<I>(sides)...);
+          }(std::index_sequence_for<From...>{});
+          if (!enough) out.flush();
         },
         detail::holds_views_v<U>, keeps_partitioner));
+  }
+  rdd<std::pair<T, std::int64_t>> numbered(std::string_view operation,
+                                           detail::row_numbers numbers) const {
+    using row = std::pair<T, std::int64_t>;
+    return rdd<row>(detail::map_partitions({node_}, detail::row_type_of<row>(), operation,
+                                           detail::keep_function(std::move(numbers)),
+                                           detail::number_rows<T>, false, false));
   }
 
   template <class K, class... P>

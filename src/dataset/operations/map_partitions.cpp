@@ -1,8 +1,10 @@
-// map_partitions, glom and all that pulls rows.
+// map_partitions, glom, zip_partitions and all that pulls rows.
+#include <string>
 #include <utility>
 
-#include "millrace/detail/dataset/operations.hpp"
+#include "dataset/operations/partitions_node.hpp"
 #include "millrace/detail/dataset/task_context.hpp"
+#include "millrace/error.hpp"
 
 namespace millrace::detail {
 
@@ -25,14 +27,20 @@ bool partition_input::pull() {
   return !current_.empty();
 }
 
+row_buffer partition_input::rest() {
+  row_buffer all(current_.type());
+  while (!done_) done_ = from_->step(all.collector()) == flow::enough;
+  return all;
+}
+
 namespace {
 
 class partitions_cursor final : public cursor {
  public:
-  partitions_cursor(std::unique_ptr<cursor> from, const row_type& in, const row_type& out,
-                    bool hold, int partition, const void* function, partition_loop run,
-                    std::string_view operation, task_context& task)
-      : input_(std::move(from), in, hold),
+  partitions_cursor(std::vector<partition_input> inputs, const row_type& out, int partition,
+                    const void* function, partition_loop run, std::string_view operation,
+                    task_context& task)
+      : inputs_(std::move(inputs)),
         buffer_(allocate_aligned(std::size_t{chunk_capacity} * out.size)),
         partition_(partition),
         run_(run),
@@ -44,7 +52,7 @@ class partitions_cursor final : public cursor {
   flow step(const sink& to) override {
     state_.to = to;
     try {
-      run_(state_, partition_, input_);
+      run_(state_, partition_, inputs_.data());
     } catch (...) {
       task_.failed_in(operation_, -1);
       throw;
@@ -53,7 +61,7 @@ class partitions_cursor final : public cursor {
   }
 
  private:
-  partition_input input_;
+  std::vector<partition_input> inputs_;
   aligned_memory buffer_;
   step_state state_;
   int partition_;
@@ -62,37 +70,40 @@ class partitions_cursor final : public cursor {
   task_context& task_;
 };
 
-class partitions_node final : public node {
- public:
-  partitions_node(facts f, function_state function, partition_loop run, bool hold)
-      : node(std::move(f)), function_(std::move(function)), run_(run), hold_(hold) {}
-  std::unique_ptr<cursor> open(int partition, task_context& task) const override {
-    const node& parent = *parents()[0];
-    return std::make_unique<partitions_cursor>(task.open(parent, partition), parent.rows(), rows(),
-                                               hold_, partition, function_.get(), run_, operation(),
-                                               task);
-  }
-
- private:
-  function_state function_;
-  partition_loop run_;
-  bool hold_;
-};
-
 }  // namespace
 
-node_ptr map_partitions(const node_ptr& parent, const row_type& rows, std::string_view operation,
-                        function_state function, partition_loop run, bool hold_rows,
-                        bool keeps_partitioner) {
-  return std::make_shared<partitions_node>(
-      node::facts{parent->context(),
-                  &rows,
-                  operation,
-                  parent->partitions(),
-                  {parent},
-                  {},
-                  keeps_partitioner ? parent->by_key() : nullptr},
-      std::move(function), run, hold_rows);
+int partitions_node::parent_partition(int partition, std::size_t) const { return partition; }
+
+std::unique_ptr<cursor> partitions_node::open(int partition, task_context& task) const {
+  std::vector<partition_input> inputs;
+  for (std::size_t i = 0; i < parents().size(); ++i) {
+    const node& parent = *parents()[i];
+    inputs.emplace_back(task.open(parent, parent_partition(partition, i)), parent.rows(), hold_);
+  }
+  return std::make_unique<partitions_cursor>(std::move(inputs), rows(), partition, function_.get(),
+                                             run_, operation(), task);
+}
+
+node_ptr map_partitions(std::vector<node_ptr> parents, const row_type& rows,
+                        std::string_view operation, function_state function, partition_loop run,
+                        bool hold_rows, bool keeps_partitioner) {
+  const node& first = *parents[0];
+  for (const auto& p : parents) {
+    if (p->partitions() == first.partitions()) continue;
+    std::string text(operation);
+    text += ": the datasets need the same number of partitions, they have:";
+    for (const auto& each : parents) text += ' ' + std::to_string(each->partitions());
+    throw usage_error(text);
+  }
+  node::facts f{first.context(),
+                &rows,
+                operation,
+                first.partitions(),
+                {},
+                {},
+                keeps_partitioner ? first.by_key() : nullptr};
+  f.parents = std::move(parents);
+  return std::make_shared<partitions_node>(std::move(f), std::move(function), run, hold_rows);
 }
 
 }  // namespace millrace::detail

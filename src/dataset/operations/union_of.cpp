@@ -1,6 +1,7 @@
 // union: the partitions of all, one after another.
 #include <utility>
 
+#include "dataset/operations/chained_cursor.hpp"
 #include "millrace/detail/dataset/operations.hpp"
 #include "millrace/detail/dataset/partitioner.hpp"
 #include "millrace/detail/dataset/task_context.hpp"
@@ -32,50 +33,27 @@ class union_node final : public node {
 
 /// Parents with one partitioner: partition i of all of them together, so that the partitioner
 /// holds.
-class aligned_union_cursor final : public cursor {
- public:
-  explicit aligned_union_cursor(std::vector<std::unique_ptr<cursor>> parts)
-      : parts_(std::move(parts)) {}
-  flow step(const sink& to) override {
-    stopped_ = false;
-    to_ = &to;
-    const flow answer = parts_[at_]->step({this, [](void* self, const chunk& rows) {
-                                             auto& me = *static_cast<aligned_union_cursor*>(self);
-                                             const flow f = (*me.to_)(rows);
-                                             me.stopped_ = me.stopped_ || f == flow::enough;
-                                             return f;
-                                           }});
-    if (answer == flow::more) return answer;
-    if (stopped_) return flow::enough;
-    return ++at_ == parts_.size() ? flow::enough : flow::more;
-  }
-
- private:
-  std::vector<std::unique_ptr<cursor>> parts_;
-  std::size_t at_ = 0;
-  const sink* to_ = nullptr;
-  bool stopped_ = false;
-};
-
 class aligned_union_node final : public node {
  public:
-  explicit aligned_union_node(facts f) : node(std::move(f)) {}
+  using node::node;
   std::unique_ptr<cursor> open(int partition, task_context& task) const override {
-    std::vector<std::unique_ptr<cursor>> parts;
-    for (const auto& p : parents()) parts.push_back(task.open(*p, partition));
-    return std::make_unique<aligned_union_cursor>(std::move(parts));
+    std::vector<chained_cursor::part> parts;
+    for (const auto& p : parents()) parts.push_back({p.get(), partition});
+    return std::make_unique<chained_cursor>(std::move(parts), task);
   }
 };
 }  // namespace
 
 node_ptr union_of(context_ptr context, const row_type& rows, std::vector<node_ptr> parents) {
+  // One without partitions adds nothing, and must not keep the others from lying side by side.
+  std::erase_if(parents, [](const node_ptr& p) { return p->partitions() == 0; });
   int partitions = 0;
   bool aligned = !parents.empty() && parents[0]->by_key() != nullptr;
   for (const auto& p : parents) {
     partitions += p->partitions();
     aligned = aligned && p->by_key() != nullptr && p->by_key()->same_as(*parents[0]->by_key());
   }
-  if (aligned && parents.size() > 1) {
+  if (aligned) {
     auto by = parents[0]->by_key();
     const int n = parents[0]->partitions();
     return std::make_shared<aligned_union_node>(node::facts{

@@ -116,24 +116,23 @@ typed_step<T> filter_step(F f) {
 
 // ---- flat_map: the function returns a range, or takes an emit<U>&
 
+// A function whose last parameter is an emit<U>& makes rows of U.
+template <class... A>
+struct emitted_last {};
+template <class U>
+struct emitted_last<emit<U>&> {
+  using type = U;
+};
+template <class First, class Second, class... More>
+struct emitted_last<First, Second, More...> : emitted_last<Second, More...> {};
 template <class M>
 struct emitted {};
-template <class C, class R, class A, class U>
-struct emitted<R (C::*)(A, emit<U>&) const> {
-  using type = U;
-};
-template <class C, class R, class A, class U>
-struct emitted<R (C::*)(A, emit<U>&)> {
-  using type = U;
-};
-template <class C, class R, class I, class A, class U>
-struct emitted<R (C::*)(I, A, emit<U>&) const> {
-  using type = U;
-};
-template <class R, class A, class U>
-struct emitted<R (*)(A, emit<U>&)> {
-  using type = U;
-};
+template <class C, class R, class... A>
+struct emitted<R (C::*)(A...) const> : emitted_last<A...> {};
+template <class C, class R, class... A>
+struct emitted<R (C::*)(A...)> : emitted_last<A...> {};
+template <class R, class... A>
+struct emitted<R (*)(A...)> : emitted_last<A...> {};
 template <class F>
 struct emitted_row {};
 template <class F>

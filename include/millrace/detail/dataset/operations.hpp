@@ -55,6 +55,9 @@ class partition_input {
   bool pull();
   const void* rows() const { return current_.data(); }
   std::size_t count() const { return current_.size(); }
+  std::size_t row_size() const { return current_.type().size; }
+  /// All rows that were not pulled yet: the rest of the partition in memory.
+  row_buffer rest();
 
  private:
   std::unique_ptr<cursor> from_;
@@ -63,11 +66,17 @@ class partition_input {
   bool hold_;
   bool done_ = false;
 };
-/// Runs once a partition. `step.to` takes the result.
-using partition_loop = void (*)(step_state& step, int partition, partition_input& in);
-node_ptr map_partitions(const node_ptr& parent, const row_type& rows, std::string_view operation,
-                        function_state function, partition_loop run, bool hold_rows,
-                        bool keeps_partitioner);
+/// Runs once a partition, with an input for each parent. `step.to` takes the result.
+using partition_loop = void (*)(step_state& step, int partition, partition_input* in);
+/// Partition i of all parents together, which have the same number of partitions.
+node_ptr map_partitions(std::vector<node_ptr> parents, const row_type& rows,
+                        std::string_view operation, function_state function, partition_loop run,
+                        bool hold_rows, bool keeps_partitioner);
+/// Each partition of the left with each of the right.
+node_ptr cross_partitions(const node_ptr& left, const node_ptr& right, const row_type& rows,
+                          std::string_view operation, partition_loop run);
+/// At most `partitions`, each made of parent's partitions that lie side by side; nothing is moved.
+node_ptr coalesce(const node_ptr& parent, int partitions);
 
 // ---- by key
 

@@ -71,6 +71,12 @@ class lane_scope {
 /// All rows, in partition order.
 row_buffer collect_rows(const node_ptr& dataset);
 std::int64_t count_rows(const node_ptr& dataset);
+/// The rows of each of these partitions, in this order.
+std::vector<std::int64_t> count_partitions(const node_ptr& dataset, std::vector<int> partitions,
+                                           std::string_view action);
+/// The number of each partition's first row, counting over all partitions; no job where there is
+/// but one.
+std::vector<std::int64_t> row_positions(const node_ptr& dataset, std::string_view action);
 /// The first `n` rows: one partition is read, then four times as many as before, until there are
 /// enough.
 row_buffer take_rows(const node_ptr& dataset, std::int64_t n);
