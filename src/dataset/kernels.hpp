@@ -42,7 +42,7 @@ struct entry_head {
 };
 static_assert(sizeof(entry_head) == 24);
 
-/// What kernels see of a table. Entries lie in order of arrival; the index holds their number + 1.
+/// What kernels see of a table. Entries lie in order of arrival; the index finds them.
 struct table_core {
   char* entries;
   std::uint32_t* index;
@@ -54,6 +54,17 @@ struct table_core {
   std::uint32_t crowded;  // set when a probe grew longer than it should
   arena* texts;
 };
+
+// A word of the index: 0 where it is free; else, in the bits of `mask`, an entry's number + 1 and
+// above them those of its position. So most entries of other keys are passed by without a look at
+// them. Static: see above.
+static inline std::uint32_t index_word(const table_core* t, std::uint32_t number,
+                                       std::uint32_t position) {
+  return (position & ~t->mask) | number;
+}
+static inline bool index_matches(const table_core* t, std::uint32_t word, std::uint32_t position) {
+  return ((word ^ position) & ~t->mask) == 0;
+}
 
 /// A probe longer than this means chosen keys or bad luck; the table then reseeds itself.
 inline constexpr std::uint32_t longest_probe = 128;

@@ -38,16 +38,17 @@ std::uint32_t aggregation_table::position_of(const char* entry) const {
                                              : kernels().position(&core_, entry);
 }
 
-void aggregation_table::rebuild_index(std::uint32_t capacity) {
+void aggregation_table::rebuild_index(std::uint64_t capacity) {
   index_ = nullptr;  // first, so that its memory can serve again
-  index_ = allocate_aligned(std::size_t{capacity} * sizeof(std::uint32_t));
-  std::memset(index_.get(), 0, std::size_t{capacity} * sizeof(std::uint32_t));
+  index_ = allocate_aligned(capacity * sizeof(std::uint32_t));
+  std::memset(index_.get(), 0, capacity * sizeof(std::uint32_t));
   core_.index = static_cast<std::uint32_t*>(index_.get());
-  core_.mask = capacity - 1;
+  core_.mask = static_cast<std::uint32_t>(capacity - 1);
   for (std::uint32_t e = 0; e < core_.used; ++e) {
-    std::uint32_t i = position_of(core_.entries + std::size_t{e} * core_.stride) & core_.mask;
+    const std::uint32_t position = position_of(core_.entries + std::size_t{e} * core_.stride);
+    std::uint32_t i = position & core_.mask;
     while (core_.index[i] != 0) i = (i + 1) & core_.mask;
-    core_.index[i] = e + 1;
+    core_.index[i] = index_word(&core_, e + 1, position);
   }
 }
 
@@ -60,7 +61,7 @@ void aggregation_table::reserve(std::uint32_t more) {
   std::uint64_t capacity = index_ == nullptr ? smallest_index : std::uint64_t{core_.mask} + 1;
   while (capacity < wanted * 2) capacity *= 2;
   if (index_ == nullptr || capacity != std::uint64_t{core_.mask} + 1)
-    rebuild_index(static_cast<std::uint32_t>(capacity));
+    rebuild_index(capacity);
 }
 
 void aggregation_table::relieve() {
@@ -70,7 +71,7 @@ void aggregation_table::relieve() {
   // is visible (order, partitions) does not depend on slots.
   std::random_device entropy;
   core_.seed = (std::uint64_t{entropy()} << 32 | entropy()) | 1;
-  rebuild_index(core_.mask + 1);
+  rebuild_index(std::uint64_t{core_.mask} + 1);
 }
 
 void aggregation_table::find(const key_source& key, const char* rows, std::uint32_t stride,
@@ -137,7 +138,8 @@ void aggregation_table::find_general(const char* keys, std::uint32_t stride, std
     std::uint32_t i = 0;
     if (!append) {
       for (i = hash & core_.mask; core_.index[i] != 0; i = (i + 1) & core_.mask) {
-        char* e = core_.entries + std::size_t{core_.index[i] - 1} * core_.stride;
+        if (!index_matches(&core_, core_.index[i], hash)) continue;
+        char* e = core_.entries + std::size_t{(core_.index[i] & core_.mask) - 1} * core_.stride;
         if (layout_.hash(e) == hash && equal_rows(type, e + layout_.key_at(), key)) {
           found = e;
           break;
@@ -153,7 +155,7 @@ void aggregation_table::find_general(const char* keys, std::uint32_t stride, std
     copy_rows(type, e + layout_.key_at(), key, 1);
     own_row(type, e + layout_.key_at(), texts_);
     ++core_.used;
-    if (!append) core_.index[i] = core_.used;
+    if (!append) core_.index[i] = index_word(&core_, core_.used, hash);
     slots[r] = e + core_.value_at + fresh_slot;
   }
 }

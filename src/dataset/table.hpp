@@ -44,7 +44,7 @@ class aggregation_table {
 
  private:
   void grow_entries(std::size_t at_least);
-  void rebuild_index(std::uint32_t capacity);
+  void rebuild_index(std::uint64_t capacity);
   void relieve();
   std::uint32_t position_of(const char* entry) const;
   void find_general(const char* keys, std::uint32_t stride, std::uint32_t n, bool append,
