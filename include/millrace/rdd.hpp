@@ -377,8 +377,8 @@ class rdd {
     using K = typename detail::pair_types<T>::key;
     using V = typename detail::pair_types<T>::value;
     static_assert(sizeof(detail::other_value<T, Other>) != 0);
-    return grouped<T>("subtract_by_key", {node_, other.node()}, detail::left_only_values<K, V>,
-                      partitions...);
+    return joined_with<T>("subtract_by_key", other, {detail::left_only_rows<K, V>, true, false},
+                          partitions...);
   }
   /// Each pair to the partition of its key: a number (by hash) or a partitioner. Nothing moves
   /// where the dataset is partitioned so already.
@@ -598,10 +598,18 @@ class rdd {
   auto joined(std::string_view operation, const Other& other, P... p) const {
     using K = typename detail::pair_types<T>::key;
     using V = typename detail::pair_types<T>::value;
-    using row = std::pair<
-        K, std::pair<detail::joined_side<V, LeftOptional>, detail::joined_side<W, RightOptional>>>;
-    return grouped<row>(operation, {node_, other.node()},
-                        detail::join_values<K, V, W, LeftOptional, RightOptional>, p...);
+    using row = detail::joined_row<K, V, W, LeftOptional, RightOptional>;
+    return joined_with<row>(
+        operation, other,
+        {detail::join_values<K, V, W, LeftOptional, RightOptional>, RightOptional, LeftOptional},
+        p...);
+  }
+  template <class Row, class Other, class... P>
+  rdd<Row> joined_with(std::string_view operation, const Other& other, detail::join_form form,
+                       P... p) const {
+    auto by = partitioner_of<typename detail::pair_types<T>::key>({node_, other.node()}, p...);
+    return rdd<Row>(detail::join(node_, other.node(), detail::row_type_of<Row>(), operation, form,
+                                 std::move(by)));
   }
   template <class U, class Seq, class Comb>
   detail::single<U> aggregated_by(std::string_view action, U zero, Seq seq, Comb comb) const {

@@ -109,6 +109,9 @@ struct kernel_set {
   // Appends rows as new entries without looking for equal keys; values stay unmade.
   void (*append)(table_core* t, const key_source* key, const char* rows, std::uint32_t row_stride,
                  std::uint32_t n, void** slots);
+  // find without adding: null where the key is not in the table, which has an index.
+  void (*look_up)(table_core* t, const key_source* key, const char* rows, std::uint32_t row_stride,
+                  std::uint32_t n, void** slots);
 };
 
 /// The set for this CPU. MILLRACE_KERNELS=portable|avx2 overrides, for tests and comparisons.

@@ -60,8 +60,7 @@ void aggregation_table::reserve(std::uint32_t more) {
   if (wanted > entry_capacity_) grow_entries(wanted);
   std::uint64_t capacity = index_ == nullptr ? smallest_index : std::uint64_t{core_.mask} + 1;
   while (capacity < wanted * 2) capacity *= 2;
-  if (index_ == nullptr || capacity != std::uint64_t{core_.mask} + 1)
-    rebuild_index(capacity);
+  if (index_ == nullptr || capacity != std::uint64_t{core_.mask} + 1) rebuild_index(capacity);
 }
 
 void aggregation_table::relieve() {
@@ -78,7 +77,7 @@ void aggregation_table::find(const key_source& key, const char* rows, std::uint3
                              std::uint32_t n, void** slots) {
   reserve(n);
   if (layout_.form() == key_form::general) {
-    find_general(rows + key.at, stride, n, false, nullptr, 0, slots);
+    find_general(rows + key.at, stride, n, missing::add, nullptr, 0, slots);
   } else {
     kernels().find(&core_, &key, rows, stride, n, slots);
     relieve();
@@ -86,10 +85,18 @@ void aggregation_table::find(const key_source& key, const char* rows, std::uint3
   if (layout_.value() == nullptr) made_ = core_.used;
 }
 
+void aggregation_table::look_up(const key_source& key, const char* rows, std::uint32_t stride,
+                                std::uint32_t n, void** slots) {
+  if (index_ == nullptr) std::fill_n(slots, n, nullptr);
+  else if (layout_.form() == key_form::general)
+    find_general(rows + key.at, stride, n, missing::leave, nullptr, 0, slots);
+  else kernels().look_up(&core_, &key, rows, stride, n, slots);
+}
+
 void aggregation_table::merge(const char* entries, std::uint32_t n, void** slots) {
   reserve(n);
   if (layout_.form() == key_form::general) {
-    find_general(entries + layout_.key_at(), core_.stride, n, false,
+    find_general(entries + layout_.key_at(), core_.stride, n, missing::add,
                  reinterpret_cast<const std::uint32_t*>(entries), core_.stride, slots);
   } else {
     kernels().merge(&core_, entries, n, slots);
@@ -118,13 +125,13 @@ void aggregation_table::append(const key_source& key, const char* rows, std::uin
                 std::to_string(wanted));
   if (wanted > entry_capacity_) grow_entries(wanted);
   if (layout_.form() == key_form::general)
-    find_general(rows + key.at, stride, n, true, nullptr, 0, slots);
+    find_general(rows + key.at, stride, n, missing::append, nullptr, 0, slots);
   else kernels().append(&core_, &key, rows, stride, n, slots);
   if (layout_.value() == nullptr) made_ = core_.used;
 }
 
 void aggregation_table::find_general(const char* keys, std::uint32_t stride, std::uint32_t n,
-                                     bool append, const std::uint32_t* hashes,
+                                     missing then, const std::uint32_t* hashes,
                                      std::uint32_t hash_stride, void** slots) {
   const row_type& type = *layout_.key();
   for (std::uint32_t r = 0; r < n; ++r) {
@@ -136,7 +143,7 @@ void aggregation_table::find_general(const char* keys, std::uint32_t stride, std
             : static_cast<std::uint32_t>(hash_row(type, key) >> 16);
     char* found = nullptr;
     std::uint32_t i = 0;
-    if (!append) {
+    if (then != missing::append) {
       for (i = hash & core_.mask; core_.index[i] != 0; i = (i + 1) & core_.mask) {
         if (!index_matches(&core_, core_.index[i], hash)) continue;
         char* e = core_.entries + std::size_t{(core_.index[i] & core_.mask) - 1} * core_.stride;
@@ -150,12 +157,16 @@ void aggregation_table::find_general(const char* keys, std::uint32_t stride, std
       slots[r] = found + core_.value_at;
       continue;
     }
+    if (then == missing::leave) {
+      slots[r] = nullptr;
+      continue;
+    }
     char* e = core_.entries + std::size_t{core_.used} * core_.stride;
     std::memcpy(e, &hash, sizeof hash);
     copy_rows(type, e + layout_.key_at(), key, 1);
     own_row(type, e + layout_.key_at(), texts_);
     ++core_.used;
-    if (!append) core_.index[i] = index_word(&core_, core_.used, hash);
+    if (then == missing::add) core_.index[i] = index_word(&core_, core_.used, hash);
     slots[r] = e + core_.value_at + fresh_slot;
   }
 }

@@ -25,7 +25,10 @@ class aggregation_table {
   /// The slot of each row's key, tagged where it is new. At most chunk_capacity rows.
   void find(const key_source& key, const char* rows, std::uint32_t stride, std::uint32_t n,
             void** slots);
-  /// The same for keys of entries of this layout.
+  /// The slot of each row's key; null where it is not in the table, which stays as it is.
+  void look_up(const key_source& key, const char* rows, std::uint32_t stride, std::uint32_t n,
+               void** slots);
+  /// As `find`, for keys of entries of this layout.
   void merge(const char* entries, std::uint32_t n, void** slots);
   /// Finds and adds.
   void sum(known_sum kind, const key_source& key, const char* rows, std::uint32_t stride,
@@ -47,7 +50,8 @@ class aggregation_table {
   void rebuild_index(std::uint64_t capacity);
   void relieve();
   std::uint32_t position_of(const char* entry) const;
-  void find_general(const char* keys, std::uint32_t stride, std::uint32_t n, bool append,
+  enum class missing { add, append, leave };  // append: without looking for an equal one
+  void find_general(const char* keys, std::uint32_t stride, std::uint32_t n, missing then,
                     const std::uint32_t* hashes, std::uint32_t hash_stride, void** slots);
 
   entry_layout layout_;

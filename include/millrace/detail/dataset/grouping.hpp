@@ -1,4 +1,4 @@
-// The typed ends of group_by_key, cogroup and the joins: groups of values into rows.
+// The typed ends of group_by_key, cogroup, the joins and subtract_by_key.
 #pragma once
 
 #include <cstdint>
@@ -12,107 +12,92 @@
 
 namespace millrace::detail {
 
-/// The values of group `g` on side `s`.
-template <class V>
-struct values_of {
-  const V* first;
-  const V* last;
-  values_of(const groups& in, std::size_t s, std::uint32_t g)
-      : first(reinterpret_cast<const V*>(in.values[s]) + in.starts[s][g]),
-        last(reinterpret_cast<const V*>(in.values[s]) + in.starts[s][g + 1]) {}
-  bool empty() const { return first == last; }
-  const V* begin() const { return first; }
-  const V* end() const { return last; }
-};
-
-/// Calls `each(g, out)` for all groups; `each` puts rows and answers `flow`.
-template <class Row, class Each>
-flow for_each_group(step_state& step, const groups& in, Each each) {
-  output<Row> out(step, {nullptr, 0, false});
-  for (std::uint32_t g = 0; g < in.count; ++g)
-    if (each(g, out) == flow::enough) return flow::enough;
-  return out.flush();
-}
-
 template <class Row, class... A>
 flow put_row(output<Row>& out, A&&... a) {
   out.put(std::forward<A>(a)...);
   return out.full() ? out.flush() : flow::more;
 }
 
+/// The values of group `g` on side `s`, whose rows are pairs (K, V).
+template <class K, class V>
+std::vector<V> values_of(const groups& in, std::size_t s, std::uint32_t g) {
+  const std::uint32_t* starts = in.starts[s] + g;
+  std::vector<V> values;
+  values.reserve(starts[1] - starts[0]);
+  for (std::uint32_t i = starts[0]; i < starts[1]; ++i)
+    values.push_back(kept_row<std::pair<K, V>>(in.rows[s], i).second);
+  return values;
+}
+
 template <class K, class V>
 flow group_values(step_state& step, const groups& in) {
-  using row = std::pair<K, std::vector<V>>;
+  output<std::pair<K, std::vector<V>>> out(step, {nullptr, 0, false});
   const K* keys = static_cast<const K*>(in.keys);
-  return for_each_group<row>(step, in, [&](std::uint32_t g, output<row>& out) {
-    const values_of<V> values(in, 0, g);
-    return put_row(out, keys[g], std::vector<V>(values.first, values.last));
-  });
+  for (std::uint32_t g = 0; g < in.count; ++g)
+    if (put_row(out, keys[g], values_of<K, V>(in, 0, g)) == flow::enough) return flow::enough;
+  return out.flush();
 }
 
 template <class K, class... V>
 flow cogroup_values(step_state& step, const groups& in) {
-  using row = std::pair<K, std::tuple<std::vector<V>...>>;
+  using all_values = std::tuple<std::vector<V>...>;
+  output<std::pair<K, all_values>> out(step, {nullptr, 0, false});
   const K* keys = static_cast<const K*>(in.keys);
-  return for_each_group<row>(step, in, [&](std::uint32_t g, output<row>& out) {
-    return [&]<std::size_t... S>(std::index_sequence<S...>) {
-      return put_row(out, keys[g],
-                     std::tuple<std::vector<V>...>(std::vector<V>(values_of<V>(in, S, g).first,
-                                                                  values_of<V>(in, S, g).last)...));
+  for (std::uint32_t g = 0; g < in.count; ++g) {
+    const flow answer = [&]<std::size_t... S>(std::index_sequence<S...>) {
+      return put_row(out, keys[g], all_values(values_of<K, V>(in, S, g)...));
     }(std::index_sequence_for<V...>{});
-  });
+    if (answer == flow::enough) return flow::enough;
+  }
+  return out.flush();
 }
 
 /// Which side may lack a key: it is std::optional in the result then.
 template <class V, bool Optional>
 using joined_side = std::conditional_t<Optional, std::optional<V>, V>;
-
-/// Every pair of a left and a right value; a missing side counts as one `nullopt` where it may
-/// lack.
 template <class K, class V, class W, bool LeftOptional, bool RightOptional>
-flow join_values(step_state& step, const groups& in) {
-  using left = joined_side<V, LeftOptional>;
-  using right = joined_side<W, RightOptional>;
-  using row = std::pair<K, std::pair<left, right>>;
-  const K* keys = static_cast<const K*>(in.keys);
-  return for_each_group<row>(step, in, [&](std::uint32_t g, output<row>& out) {
-    const values_of<V> a(in, 0, g);
-    const values_of<W> b(in, 1, g);
-    if constexpr (RightOptional) {
-      if (b.empty()) {
-        for (const V& v : a)
-          if (put_row(out, keys[g], std::pair<left, right>(v, std::nullopt)) == flow::enough)
-            return flow::enough;
-        return flow::more;
-      }
-    }
-    if constexpr (LeftOptional) {
-      if (a.empty()) {
-        for (const W& w : b)
-          if (put_row(out, keys[g], std::pair<left, right>(std::nullopt, w)) == flow::enough)
-            return flow::enough;
-        return flow::more;
-      }
-    }
-    for (const V& v : a)
-      for (const W& w : b)
-        if (put_row(out, keys[g], std::pair<left, right>(v, w)) == flow::enough)
-          return flow::enough;
-    return flow::more;
-  });
+using joined_row =
+    std::pair<K, std::pair<joined_side<V, LeftOptional>, joined_side<W, RightOptional>>>;
+
+/// Every pair of rows with the same key, as values; where the other side may lack, a row that
+/// matches none has `nullopt` beside it.
+template <class Row, class Mine, class Other, bool Left, bool OtherOptional>
+flow join_rows(step_state& step, const matches& in) {
+  output<Row> out(step, {nullptr, 0, false});
+  for (std::uint32_t i = 0; i < in.count; ++i) {
+    const Mine& mine = *static_cast<const Mine*>(in.rows[i]);
+    const auto put = [&](const auto& other) {
+      if constexpr (Left)
+        return put_row(out, mine.first, typename Row::second_type(mine.second, other));
+      else return put_row(out, mine.first, typename Row::second_type(other, mine.second));
+    };
+    if constexpr (OtherOptional)
+      if (in.first[i] == in.last[i] && put(std::nullopt) == flow::enough) return flow::enough;
+    for (std::uint32_t other = in.first[i]; other != in.last[i]; ++other)
+      if (put(kept_row<Other>(in.others, other).second) == flow::enough) return flow::enough;
+  }
+  return out.flush();
+}
+
+template <class K, class V, class W, bool LeftOptional, bool RightOptional>
+flow join_values(step_state& step, const matches& in) {
+  using row = joined_row<K, V, W, LeftOptional, RightOptional>;
+  using left = std::pair<K, V>;
+  using right = std::pair<K, W>;
+  return in.left ? join_rows<row, left, right, true, RightOptional>(step, in)
+                 : join_rows<row, right, left, false, LeftOptional>(step, in);
 }
 
 /// The left pairs whose key the right side lacks.
 template <class K, class V>
-flow left_only_values(step_state& step, const groups& in) {
+flow left_only_rows(step_state& step, const matches& in) {
   using row = std::pair<K, V>;
-  const K* keys = static_cast<const K*>(in.keys);
-  return for_each_group<row>(step, in, [&](std::uint32_t g, output<row>& out) {
-    if (in.starts[1][g] != in.starts[1][g + 1]) return flow::more;
-    for (const V& v : values_of<V>(in, 0, g))
-      if (put_row(out, keys[g], v) == flow::enough) return flow::enough;
-    return flow::more;
-  });
+  output<row> out(step, {nullptr, 0, false});
+  for (std::uint32_t i = 0; in.left && i < in.count; ++i)
+    if (in.first[i] == in.last[i] &&
+        put_row(out, *static_cast<const row*>(in.rows[i])) == flow::enough)
+      return flow::enough;
+  return out.flush();
 }
 
 }  // namespace millrace::detail

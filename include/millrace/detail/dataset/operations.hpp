@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "millrace/detail/dataset/aggregator.hpp"
@@ -98,12 +99,23 @@ partitioner_ptr range_partitioner_for(const row_type& key, row_buffer_ptr bounds
 node_ptr aggregate_by_key(const node_ptr& parent, const row_type& rows, std::string_view operation,
                           aggregator a, partitioner_ptr by);
 
-/// The values of a run of keys, side by side: values[s] are those of side s, those of key g from
+/// Rows by key lie side by side: small plain ones themselves, of others their addresses.
+template <class Row>
+inline constexpr bool kept_whole = std::is_trivially_copy_constructible_v<Row> &&
+                                   std::is_trivially_destructible_v<Row> && sizeof(Row) <= 32;
+inline bool is_kept_whole(const row_type& t) { return t.trivial && t.size <= 32; }
+template <class Row>
+const Row& kept_row(const void* rows, std::uint32_t i) {
+  if constexpr (kept_whole<Row>) return static_cast<const Row*>(rows)[i];
+  else return *static_cast<const Row* const*>(rows)[i];
+}
+
+/// The rows of a run of keys: those of key g on side s are the kept rows of rows[s] from
 /// starts[s][g] up to starts[s][g + 1].
 struct groups {
   const void* keys;
   std::uint32_t count;
-  const char* const* values;
+  const void* const* rows;
   const std::uint32_t* const* starts;
 };
 using group_loop = flow (*)(step_state& step, const groups& in);
@@ -111,6 +123,29 @@ using group_loop = flow (*)(step_state& step, const groups& in);
 node_ptr group_by_key(std::vector<node_ptr> parents, const row_type& rows,
                       std::string_view operation, function_state function, group_loop run,
                       partitioner_ptr by);
+
+/// Rows of one side, each with those of the other that have its key: for rows[i] the kept rows of
+/// `others` from first[i] up to last[i].
+struct matches {
+  bool left;  // whose rows `rows` are
+  std::uint32_t count;
+  const void* const* rows;
+  const void* others;
+  const std::uint32_t* first;
+  const std::uint32_t* last;
+};
+using join_loop = flow (*)(step_state& step, const matches& in);
+struct join_form {
+  join_loop run;
+  // Whether `run` wants to see rows of this side that match none.
+  bool keeps_left;
+  bool keeps_right;
+};
+/// Rows of both are pairs with the same key type. In each partition, results lie in the order of
+/// the side with more rows (the left, if equal), for each row in the order of the other; at the end
+/// come rows of the other side that match none, by key.
+node_ptr join(const node_ptr& left, const node_ptr& right, const row_type& rows,
+              std::string_view operation, join_form form, partitioner_ptr by);
 
 // ---- shuffles of whole rows
 
