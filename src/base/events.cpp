@@ -59,6 +59,7 @@ const char* name_of(event::kind what) {
     case event::kind::task_started: return "task_started";
     case event::kind::task_ended: return "task_ended";
     case event::kind::task_failed: return "task_failed";
+    case event::kind::task_spilled: return "task_spilled";
     case event::kind::executor_joined: return "executor_joined";
     case event::kind::executor_lost: return "executor_lost";
     case event::kind::streaming_started: return "streaming_started";

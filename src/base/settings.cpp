@@ -28,7 +28,14 @@ constexpr std::array table{
                  "refuse to save into a directory that exists"},
     setting_info{"local.block.size", type::size, "32m",
                  "largest part of a local file that one partition reads", 1},
+    setting_info{"local.dir", type::text, "",
+                 "directory for what does not fit in memory; unset: TMPDIR of the environment, "
+                 "else /var/tmp"},
     setting_info{"log.level", type::text, "warn", "debug, info, warn, error or off"},
+    setting_info{"memory.budget", type::size, "",
+                 "memory for tables, sorts, groups, map outputs and kept partitions; past it they "
+                 "go to disk; unset: three fifths of what the machine or the cgroup has",
+                 1 << 20},
     setting_info{"streaming.blockInterval", type::duration, "200ms",
                  "a receiver's rows of so long make a block; a block is a partition", 1'000'000},
     setting_info{"streaming.concurrentJobs", type::integer, "1",

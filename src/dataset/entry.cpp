@@ -4,6 +4,8 @@
 #include <cstring>
 #include <string>
 
+#include "dataset/heap_bytes.hpp"
+
 namespace millrace::detail {
 
 partitioner::~partitioner() = default;
@@ -172,6 +174,37 @@ map_output::~map_output() {
     layout_->destroy(static_cast<char*>(entries_.get()), entry_count_, entry_count_);
 }
 
+bool map_output::empty(int partition) const {
+  return count(partition) == 0 &&
+         std::all_of(spilled_.begin(), spilled_.end(), [partition](const spilled_run& r) {
+           return r[static_cast<std::size_t>(partition)].rows() == 0;
+         });
+}
+
+std::size_t map_output::bytes() const {
+  std::size_t all = texts_.bytes();
+  if (entries_ != nullptr)
+    all += entry_count_ * layout_->stride() +
+           layout_->heap(static_cast<const char*>(entries_.get()), entry_count_);
+  for (const auto& part : rows_)
+    all += part.bytes() + heap_bytes(part.type(), part.data(), part.size());
+  return all;
+}
+
+std::size_t map_output::bytes(int partition) const {
+  const row_buffer& part = rows_[static_cast<std::size_t>(partition)];
+  return part.size() * part.type().size + part.texts().bytes() +
+         heap_bytes(part.type(), part.data(), part.size());
+}
+
+std::size_t entry_layout::heap(const char* entries, std::size_t n) const {
+  std::size_t all = 0;
+  if (key_ != nullptr && form_ == key_form::general)
+    all += heap_bytes(*key_, entries + key_at_, n, stride_);
+  if (value_ != nullptr) all += heap_bytes(*value_, entries + value_at_, n, stride_);
+  return all;
+}
+
 namespace {
 
 /// The partition of each entry, by its stored hash or by asking for its key.
@@ -204,8 +237,9 @@ std::vector<std::uint32_t> assign(const entry_layout& layout, const char* entrie
 
 }  // namespace
 
-map_output_ptr scatter(const entry_layout& layout, aligned_memory entries, std::size_t count,
-                       arena texts, const partitioner& by, bool unique_keys) {
+std::shared_ptr<map_output> scatter(const entry_layout& layout, aligned_memory entries,
+                                    std::size_t count, arena texts, const partitioner& by,
+                                    bool unique_keys) {
   if (by.partitions == 1)
     return std::make_shared<map_output>(layout, std::move(entries),
                                         std::vector<std::size_t>{0, count}, std::move(texts),

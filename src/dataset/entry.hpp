@@ -6,11 +6,13 @@
 #include <vector>
 
 #include "dataset/kernels.hpp"
+#include "dataset/row_frames.hpp"
 #include "millrace/detail/dataset/arena.hpp"
 #include "millrace/detail/dataset/partitioner.hpp"
 #include "millrace/detail/dataset/row_buffer.hpp"
 #include "millrace/detail/dataset/row_type.hpp"
 #include "millrace/detail/dataset/task_context.hpp"
+#include "storage/memory_budget.hpp"
 
 namespace millrace::detail {
 
@@ -40,6 +42,8 @@ class entry_layout {
   void make_key(const char* entry, void* to) const;
   /// Moves an entry to fresh memory and ends the old one.
   void relocate(char* to, char* from, std::size_t n) const;
+  /// What entries hold beside themselves and the table's arena.
+  std::size_t heap(const char* entries, std::size_t n) const;
   /// Ends keys and values; `values`: the first so many have one.
   void destroy(char* entries, std::size_t keys, std::size_t values) const;
 
@@ -58,24 +62,40 @@ class entry_layout {
 };
 
 /// What one map task hands to all reducers: by partition, entries or whole rows side by side.
+/// What did not fit in memory comes before, in runs on disk: entries as rows, (key, value) or key.
 /// Immutable once written.
 class map_output {
  public:
+  /// A partition each.
+  using spilled_run = std::vector<row_frames>;
+
   /// Entries in order of their partition; partition p begins at starts[p].
   map_output(entry_layout layout, aligned_memory entries, std::vector<std::size_t> starts,
              arena texts, bool unique_keys);
   /// Whole rows, a buffer a partition.
   explicit map_output(std::vector<row_buffer> rows);
+  /// On disk alone.
+  explicit map_output(std::vector<spilled_run> runs) : spilled_(std::move(runs)) {}
   map_output(const map_output&) = delete;
   map_output& operator=(const map_output&) = delete;
   ~map_output();
 
   const char* begin(int partition) const {
-    return runs_[static_cast<std::size_t>(partition)].first;
+    return runs_.empty() ? nullptr : runs_[static_cast<std::size_t>(partition)].first;
   }
+  /// In memory.
   std::size_t count(int partition) const {
-    return runs_[static_cast<std::size_t>(partition)].count;
+    return runs_.empty() ? 0 : runs_[static_cast<std::size_t>(partition)].count;
   }
+  const std::vector<spilled_run>& spilled() const { return spilled_; }
+  bool empty(int partition) const;
+
+  /// Memory, all partitions.
+  std::size_t bytes() const;
+  /// Memory of the rows of one partition.
+  std::size_t bytes(int partition) const;
+  void spilled(std::vector<spilled_run> runs) { spilled_ = std::move(runs); }
+  void held(held_memory memory) { held_ = std::move(memory); }
   /// No key twice in a partition.
   bool unique_keys() const { return unique_keys_; }
 
@@ -91,11 +111,14 @@ class map_output {
   std::size_t entry_count_ = 0;
   arena texts_;
   std::vector<row_buffer> rows_;
+  std::vector<spilled_run> spilled_;
+  held_memory held_;
 };
 
 /// Deals out `count` entries (which end there) to the partitions of their keys, keeping their
 /// order.
-map_output_ptr scatter(const entry_layout& layout, aligned_memory entries, std::size_t count,
-                       arena texts, const partitioner& by, bool unique_keys);
+std::shared_ptr<map_output> scatter(const entry_layout& layout, aligned_memory entries,
+                                    std::size_t count, arena texts, const partitioner& by,
+                                    bool unique_keys);
 
 }  // namespace millrace::detail

@@ -55,6 +55,8 @@ std::unique_ptr<cursor> task_context::open(const node& dataset, int partition) {
                                                : open_kept(dataset, partition);
 }
 
+void task_context::spilled(std::string_view, std::uint64_t, std::uint64_t) {}
+
 std::unique_ptr<block_cursor> task_context::open_blocks(const node& dataset, int partition) {
   return dataset.kept() == storage_level::none ? dataset.open_blocks(partition, *this) : nullptr;
 }

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "dataset/heap_bytes.hpp"
 #include "millrace/detail/base/hash.hpp"
 
 namespace millrace::detail {
@@ -13,11 +14,12 @@ row_shuffle::row_shuffle(node_ptr parent, int partitions, partitioner_ptr by)
 
 namespace {
 
-/// Deals out each chunk as it comes.
+/// Deals out each chunk as it comes. What has its share of memory goes to disk.
 class row_writer {
  public:
-  row_writer(const row_type& rows, int map, int partitions, const partitioner* by)
-      : rows_(rows), by_(by), partitions_(static_cast<std::uint32_t>(partitions)) {
+  row_writer(const row_type& rows, int map, int partitions, const partitioner* by,
+             task_context& task)
+      : rows_(rows), by_(by), partitions_(static_cast<std::uint32_t>(partitions)), task_(task) {
     // Each map partition begins elsewhere, or small partitions would all fill the first few.
     next_ = static_cast<std::uint32_t>(mix(static_cast<std::uint64_t>(map) + 1, hash_constant_0) %
                                        partitions_);
@@ -28,13 +30,56 @@ class row_writer {
   }
 
   static flow push(void* self, const chunk& rows) {
-    static_cast<row_writer*>(self)->add(rows);
+    auto& me = *static_cast<row_writer*>(self);
+    if (!me.rows_.trivial) me.heap_ += heap_bytes(me.rows_, rows.rows, rows.count);
+    me.add(rows);
+    me.held_ += rows.count;
+    // Buffers that grow by doubling have room for twice the rows that are in them.
+    if (me.bytes() > me.task_.memory().share / 2) me.cut();
     return flow::more;
   }
 
-  map_output_ptr finish() { return std::make_shared<map_output>(std::move(parts_)); }
+  map_output_ptr finish(int maps) {
+    auto part = std::make_shared<map_output>(std::move(parts_));
+    if (!fits_in_memory(*part, maps, task_)) {
+      runs_.push_back(to_disk(*part));
+      return std::make_shared<map_output>(std::move(runs_));
+    }
+    part->spilled(std::move(runs_));
+    return part;
+  }
 
  private:
+  std::size_t bytes() const {
+    std::size_t all = held_ * rows_.size + heap_;
+    if (rows_.holds_views)
+      for (const auto& part : parts_) all += part.texts().bytes();
+    return all;
+  }
+
+  void cut() {
+    map_output part(std::move(parts_));
+    runs_.push_back(to_disk(part));
+    parts_.clear();
+    for (std::uint32_t p = 0; p < partitions_; ++p) parts_.emplace_back(rows_);
+    held_ = heap_ = 0;
+  }
+
+  map_output::spilled_run to_disk(const map_output& part) {
+    map_output::spilled_run run;
+    std::uint64_t bytes = 0;
+    std::uint64_t written = 0;
+    for (std::uint32_t p = 0; p < partitions_; ++p) {
+      row_frames& to = run.emplace_back(rows_, task_.memory().disk);
+      to.append(part.begin(static_cast<int>(p)), part.count(static_cast<int>(p)));
+      to.finish();
+      bytes += to.bytes();
+      written += to.rows();
+    }
+    task_.spilled("shuffle", written, bytes);
+    return run;
+  }
+
   void add(const chunk& rows) {
     assign(rows);
     const std::uint32_t size = rows_.size;
@@ -83,6 +128,10 @@ class row_writer {
   const row_type& rows_;
   const partitioner* by_;
   std::uint32_t partitions_;
+  task_context& task_;
+  std::size_t held_ = 0;  // rows
+  std::size_t heap_ = 0;  // and what they hold elsewhere
+  std::vector<map_output::spilled_run> runs_;
   std::uint32_t next_ = 0;
   std::unique_ptr<entry_layout> hashing_;
   std::vector<row_buffer> parts_;
@@ -94,24 +143,74 @@ class row_writer {
 }  // namespace
 
 map_output_ptr row_shuffle::write(task_context& task, int map) const {
-  row_writer writer(parent()->rows(), map, partitions(), by_.get());
+  row_writer writer(parent()->rows(), map, partitions(), by_.get(), task);
   const auto rows = task.open(*parent(), map);
   while (rows->step({&writer, row_writer::push}) == flow::more)
     if (task.cancelled()) break;
-  return writer.finish();
+  return writer.finish(parent()->partitions());
 }
 
 row_runs fetch_rows(const shuffle& from, int partition, task_context& task) {
   row_runs all;
   for (int m = 0; m < from.parent()->partitions(); ++m) {
     auto out = task.fetch(from, m);
+    for (const auto& run : out->spilled()) {
+      const row_frames& part = run[static_cast<std::size_t>(partition)];
+      if (part.rows() == 0) continue;
+      all.runs.push_back({out, nullptr, part.rows(), &part});
+      all.total += part.rows();
+      all.bytes += part.bytes_in_memory();
+    }
     const std::size_t n = out->count(partition);
     if (n == 0) continue;
-    const char* rows = out->begin(partition);
-    all.runs.push_back({std::move(out), rows, n});
+    const char* first = out->begin(partition);
     all.total += n;
+    all.bytes += out->bytes(partition);
+    all.runs.push_back({std::move(out), first, n});
   }
   return all;
+}
+
+void row_runs::load(const row_type& rows) {
+  for (run& r : runs) {
+    if (r.rows != nullptr) continue;
+    row_buffer read(rows);
+    read.reserve(r.count);
+    frame_reader from(*r.disk);
+    while (from.next())
+      read.append({from.rows().data(), static_cast<std::uint32_t>(from.rows().size()), true});
+    std::vector<row_buffer> parts;
+    parts.push_back(std::move(read));
+    r.held = std::make_shared<const map_output>(std::move(parts));
+    r.rows = r.held->begin(0);
+    r.disk = nullptr;
+  }
+}
+
+bool runs_reader::next() {
+  if (frames_) {
+    if (frames_->next()) {
+      data_ = static_cast<const char*>(frames_->rows().data());
+      count_ = static_cast<std::uint32_t>(frames_->rows().size());
+      return true;
+    }
+    frames_.reset();
+    ++at_;
+  }
+  if (last()) return false;
+  const auto& run = runs_.runs[at_];
+  if (run.rows == nullptr) {
+    frames_.emplace(*run.disk);
+    return next();
+  }
+  data_ = run.rows + next_ * rows_.size;
+  count_ = static_cast<std::uint32_t>(std::min<std::size_t>(chunk_rows, run.count - next_));
+  next_ += count_;
+  if (next_ == run.count) {
+    next_ = 0;
+    ++at_;
+  }
+  return true;
 }
 
 }  // namespace millrace::detail

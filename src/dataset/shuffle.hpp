@@ -37,10 +37,13 @@ class shuffle {
 /// Pairs (or keys) as entries, combined on the way where that pays.
 class keyed_shuffle final : public shuffle {
  public:
-  keyed_shuffle(node_ptr parent, entry_layout layout, aggregator a, partitioner_ptr by);
+  /// `rows`: what entries are as rows.
+  keyed_shuffle(node_ptr parent, const row_type& rows, entry_layout layout, aggregator a,
+                partitioner_ptr by);
   map_output_ptr write(task_context& task, int map) const override;
 
  private:
+  const row_type& rows_;
   entry_layout layout_;
   aggregator aggregator_;
   partitioner_ptr by_;
@@ -48,8 +51,14 @@ class keyed_shuffle final : public shuffle {
 
 /// Collects rows into entries: a map task's and, where no shuffle is needed, a reduce task's own.
 /// `by` null: everything into one partition.
-map_output_ptr write_entries(const node& parent, int partition, const entry_layout& layout,
-                             const aggregator& a, const partitioner* by, task_context& task);
+map_output_ptr write_entries(const node& parent, int partition, const row_type& rows,
+                             const entry_layout& layout, const aggregator& a, const partitioner* by,
+                             task_context& task);
+
+/// Whether a map output of so many bytes may stay in memory, one of `maps`; counts it then. Each
+/// has the same share of what all outputs of the shuffle may have, so the data decides; only where
+/// outputs of other shuffles fill the memory does it go to disk before that.
+bool fits_in_memory(map_output& out, int maps, const task_context& task);
 
 /// Reads a run of entries as rows: pairs or keys.
 class entry_rows {
@@ -58,9 +67,10 @@ class entry_rows {
   entry_rows(const entry_layout& layout, const row_type& rows);
   /// Constructs the rows of up to chunk_capacity entries; `steal` moves the values out.
   void make(char* entries, std::uint32_t n, bool steal);
-  void make_shared(const char* entries, std::uint32_t n) {
-    make(const_cast<char*>(entries), n, false);
-  }
+  /// The same, of entries here and there.
+  void make(char* const* entries, std::uint32_t n, bool steal);
+  const void* rows() const { return buffer_.get(); }
+  std::uint32_t count() const { return count_; }
   flow push(const sink& to);
   void clear();
   ~entry_rows() { clear(); }
@@ -68,6 +78,9 @@ class entry_rows {
   entry_rows& operator=(const entry_rows&) = delete;
 
  private:
+  template <class EntryAt>
+  void make_each(EntryAt entry, std::uint32_t n, bool steal);
+
   const entry_layout& layout_;
   const row_type& rows_;
   std::uint32_t value_in_row_;

@@ -5,6 +5,8 @@
 #include <limits>
 #include <random>
 
+#include "dataset/heap_bytes.hpp"
+#include "millrace/detail/dataset/cursor.hpp"
 #include "millrace/error.hpp"
 
 namespace millrace::detail {
@@ -61,6 +63,31 @@ void aggregation_table::reserve(std::uint32_t more) {
   std::uint64_t capacity = index_ == nullptr ? smallest_index : std::uint64_t{core_.mask} + 1;
   while (capacity < wanted * 2) capacity *= 2;
   if (index_ == nullptr || capacity != std::uint64_t{core_.mask} + 1) rebuild_index(capacity);
+}
+
+std::size_t aggregation_table::bytes_with(std::uint32_t more) const {
+  const std::uint64_t wanted = std::uint64_t{core_.used} + more;
+  const std::uint64_t entries = wanted > entry_capacity_
+                                    ? std::max<std::uint64_t>(wanted, entry_capacity_ * 2)
+                                    : entry_capacity_;
+  std::uint64_t index = index_ == nullptr ? smallest_index : std::uint64_t{core_.mask} + 1;
+  while (index < wanted * 2) index *= 2;
+  return entries * core_.stride + index * sizeof(std::uint32_t) + texts_.bytes() + heap_;
+}
+
+std::uint32_t aggregation_table::fitting(std::size_t bytes) const {
+  // An index has two to four places a key.
+  const std::size_t n = bytes / (core_.stride + 4 * sizeof(std::uint32_t));
+  return static_cast<std::uint32_t>(
+      std::clamp<std::size_t>(n, smallest_index, std::numeric_limits<std::uint32_t>::max() / 4));
+}
+
+void aggregation_table::clear() {
+  if (core_.entries != nullptr) layout_.destroy(core_.entries, core_.used, made_);
+  core_.used = made_ = folded_ = 0;
+  heap_ = 0;
+  texts_.clear();
+  if (index_ != nullptr) rebuild_index(core_.mask + 1);
 }
 
 void aggregation_table::relieve() {
@@ -172,8 +199,15 @@ void aggregation_table::find_general(const char* keys, std::uint32_t stride, std
 }
 
 void aggregation_table::fold(fold_loop loop, const void* function, void* const* slots,
-                             const char* values, std::uint32_t stride, std::uint32_t n) {
+                             const row_type* type, const char* values, std::uint32_t stride,
+                             std::uint32_t n) {
   if (loop != nullptr) loop(function, {slots, values, stride, n, &texts_, &made_});
+  if (layout_.trivial()) return;
+  if (type != nullptr) heap_ += heap_bytes(*type, values, n, stride);
+  folded_ += n;
+  if (folded_ < std::max<std::uint32_t>(core_.used, 4 * chunk_rows)) return;
+  folded_ = 0;
+  heap_ = layout_.heap(core_.entries, core_.used);
 }
 
 std::pair<aligned_memory, arena> aggregation_table::release() {

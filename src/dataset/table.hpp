@@ -37,10 +37,16 @@ class aggregation_table {
   void append(const key_source& key, const char* rows, std::uint32_t stride, std::uint32_t n,
               void** slots);
   void reserve(std::uint32_t more);
+  /// What it will hold, in bytes, after so many new keys.
+  std::size_t bytes_with(std::uint32_t more) const;
+  /// How many keys fit in `bytes` at most.
+  std::uint32_t fitting(std::size_t bytes) const;
+  /// Forgets all entries; keeps most of the memory.
+  void clear();
 
-  /// Runs the user's loop on slots that `find`, `merge` or `append` gave.
-  void fold(fold_loop loop, const void* function, void* const* slots, const char* values,
-            std::uint32_t stride, std::uint32_t n);
+  /// Runs the user's loop on slots that `find`, `merge` or `append` gave; `values` are of `type`.
+  void fold(fold_loop loop, const void* function, void* const* slots, const row_type* type,
+            const char* values, std::uint32_t stride, std::uint32_t n);
 
   /// Gives entries and texts away; the table is empty then and not to be used again.
   std::pair<aligned_memory, arena> release();
@@ -61,6 +67,9 @@ class aggregation_table {
   aligned_memory index_;
   arena texts_;
   std::uint32_t made_ = 0;  // values constructed, in order of entries
+  // What keys and values hold elsewhere: what was added, until enough was to look at all anew.
+  std::size_t heap_ = 0;
+  std::uint32_t folded_ = 0;
 };
 
 }  // namespace millrace::detail

@@ -66,7 +66,7 @@ class folded {
           static_cast<std::uint32_t>(std::min<std::size_t>(chunk_capacity, rows.size() - i));
       const auto* first = reinterpret_cast<const char*>(rows.data() + i);
       table_.find(source_, first, sizeof(row), n, slots_);
-      table_.fold(aggregator_.fold_values, aggregator_.function.get(), slots_,
+      table_.fold(aggregator_.fold_values, aggregator_.function.get(), slots_, nullptr,
                   first + aggregator_.value_at, sizeof(row), n);
     }
   }
@@ -76,7 +76,7 @@ class folded {
           static_cast<std::uint32_t>(std::min<std::size_t>(chunk_capacity, rows.size() - i));
       const auto* first = reinterpret_cast<const char*>(rows.data() + i);
       table_.append(source_, first, sizeof(row), n, slots_);
-      table_.fold(aggregator_.fold_values, aggregator_.function.get(), slots_,
+      table_.fold(aggregator_.fold_values, aggregator_.function.get(), slots_, nullptr,
                   first + aggregator_.value_at, sizeof(row), n);
     }
   }
@@ -85,7 +85,7 @@ class folded {
       const std::uint32_t n = std::min(chunk_capacity, other.table_.size() - i);
       const char* entries = other.table_.entries() + std::size_t{i} * table_.layout().stride();
       table_.merge(entries, n, slots_);
-      table_.fold(aggregator_.fold_combined, aggregator_.function.get(), slots_,
+      table_.fold(aggregator_.fold_combined, aggregator_.function.get(), slots_, nullptr,
                   entries + table_.layout().value_at(), table_.layout().stride(), n);
     }
   }

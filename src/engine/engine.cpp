@@ -5,6 +5,8 @@
 #include "engine/scheduler.hpp"
 #include "millrace/detail/base/log.hpp"
 #include "millrace/error.hpp"
+#include "storage/memory_budget.hpp"
+#include "storage/spill_space.hpp"
 
 namespace millrace::detail {
 
@@ -12,7 +14,9 @@ engine::engine(options o)
     : name_(std::move(o.name)),
       conf_(std::move(o.conf)),
       time_(o.time != nullptr ? o.time : &system_clock_source()),
-      threads_(o.threads) {
+      threads_(o.threads),
+      memory_(std::make_unique<memory_budget>(memory_budget_of(conf_), threads_)),
+      disk_(std::make_unique<spill_space>(spill_space::directory_of(conf_))) {
   if (conf_.is_set("log.level")) set_log_level(parse_log_level(conf_.text("log.level")));
   if (const auto path = event_log::path_of(conf_); !path.empty())
     event_log_ = std::make_unique<event_log>(events_, path);

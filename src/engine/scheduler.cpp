@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "millrace/error.hpp"
+#include "storage/memory_budget.hpp"
 
 namespace millrace::detail {
 
@@ -54,6 +55,27 @@ void scheduler::stop() {
   }
   executors_->stop();
   executors_ended_.store(true);
+}
+
+task_memory scheduler::memory() const {
+  return {owner_.memory().of_operator(), &owner_.disk(), &owner_.memory()};
+}
+
+void scheduler::spilled(const task_order& order, int partition, std::string_view operation,
+                        std::uint64_t rows, std::uint64_t bytes) {
+  if (!owner_.events().wanted()) return;
+  event e;
+  e.what = event::kind::task_spilled;
+  e.job = order.set->job();
+  e.stage = order.set->stage();
+  e.partition = partition;
+  e.attempt = order.attempt;
+  e.slot = order.slot;
+  e.epoch = static_cast<std::int64_t>(order.epoch);
+  e.records = static_cast<std::int64_t>(rows);
+  e.bytes = static_cast<std::int64_t>(bytes);
+  e.text = operation;
+  owner_.events().publish(std::move(e));
 }
 
 std::vector<task_result> scheduler::run(const job& what) {

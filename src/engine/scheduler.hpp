@@ -31,6 +31,11 @@ class scheduler {
   std::vector<task_result> run(const job& what);
   map_outputs& outputs() { return outputs_; }
   kept_blocks& blocks() { return blocks_; }
+  /// What each task may hold.
+  task_memory memory() const;
+  /// A task wrote rows to disk for want of memory.
+  void spilled(const task_order& order, int partition, std::string_view operation,
+               std::uint64_t rows, std::uint64_t bytes);
   /// Cancels all jobs; later ones throw. Ends the executors.
   void stop();
 

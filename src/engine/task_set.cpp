@@ -13,7 +13,7 @@ namespace {
 class engine_task final : public task_context {
  public:
   engine_task(scheduler& owner, const task_order& order, int partition)
-      : task_context(partition, order.attempt, order.set->cancelling()),
+      : task_context(partition, order.attempt, order.set->cancelling(), owner.memory()),
         owner_(owner),
         order_(order) {}
 
@@ -22,6 +22,9 @@ class engine_task final : public task_context {
   }
   std::unique_ptr<cursor> open_kept(const node& dataset, int partition) override {
     return owner_.blocks().open(dataset, partition, *this, {order_.slot, order_.epoch});
+  }
+  void spilled(std::string_view operation, std::uint64_t rows, std::uint64_t bytes) override {
+    owner_.spilled(order_, partition(), operation, rows, bytes);
   }
 
  private:

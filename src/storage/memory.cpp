@@ -37,16 +37,18 @@ class spare_blocks {
 
   /// Keeps it, letting the oldest go; false where it is too large to keep.
   bool keep(void* memory, std::size_t size) {
-    if (size > most_spare_memory / 2) return false;
     const std::lock_guard lock(mutex_);
-    while (held_ + size > most_spare_memory) {
-      std::free(blocks_.front().memory);
-      held_ -= blocks_.front().size;
-      blocks_.erase(blocks_.begin());
-    }
+    if (size > most_ / 2) return false;
+    shrink(most_ - size);
     blocks_.push_back({memory, size});
     held_ += size;
     return true;
+  }
+
+  void limit(std::size_t most) {
+    const std::lock_guard lock(mutex_);
+    most_ = std::min(most, most_spare_memory);
+    shrink(most_);
   }
 
  private:
@@ -54,9 +56,17 @@ class spare_blocks {
     void* memory;
     std::size_t size;
   };
+  void shrink(std::size_t to) {
+    while (held_ > to) {
+      std::free(blocks_.front().memory);
+      held_ -= blocks_.front().size;
+      blocks_.erase(blocks_.begin());
+    }
+  }
   std::mutex mutex_;
   std::vector<block> blocks_;  // oldest first; a few dozen at most
   std::size_t held_ = 0;
+  std::size_t most_ = most_spare_memory;
 };
 
 spare_blocks& spare() {
@@ -90,5 +100,7 @@ aligned_memory allocate_aligned(std::size_t bytes) {
 #endif
   return aligned_memory(memory);
 }
+
+void limit_spare_memory(std::size_t bytes) { spare().limit(bytes); }
 
 }  // namespace millrace::detail

@@ -12,27 +12,17 @@ namespace {
 
 class runs_cursor final : public cursor {
  public:
-  runs_cursor(row_runs runs, const row_type& rows) : runs_(std::move(runs)), rows_(rows) {}
+  runs_cursor(row_runs runs, const row_type& rows) : runs_(std::move(runs)), from_(runs_, rows) {}
   flow step(const sink& to) override {
-    if (at_ == runs_.runs.size()) return flow::enough;
-    const auto& run = runs_.runs[at_];
-    const auto n = static_cast<std::uint32_t>(std::min<std::size_t>(chunk_rows, run.count - next_));
-    const char* first = run.rows + next_ * rows_.size;
-    next_ += n;
-    if (next_ == run.count) {
-      next_ = 0;
-      ++at_;
-    }
-    // Shuffled rows are read again by a retry: not movable.
-    const flow answer = to({const_cast<char*>(first), n, false});
-    return at_ == runs_.runs.size() ? flow::enough : answer;
+    if (!from_.next()) return flow::enough;
+    // Shuffled rows in memory are read again by a retry: not movable.
+    const flow answer = to({const_cast<char*>(from_.data()), from_.count(), from_.movable()});
+    return from_.last() ? flow::enough : answer;
   }
 
  private:
   row_runs runs_;
-  const row_type& rows_;
-  std::size_t at_ = 0;
-  std::size_t next_ = 0;
+  runs_reader from_;
 };
 
 class repartitioned_node final : public node {

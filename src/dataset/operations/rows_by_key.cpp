@@ -47,8 +47,10 @@ row_runs read_own(const node& parent, int partition, task_context& task) {
 
 row_runs fetch_side(const node& grouped, const side_source& side, int partition,
                     task_context& task) {
-  return side.shuffled ? fetch_rows(*grouped.shuffles()[side.index], partition, task)
-                       : read_own(*grouped.parents()[side.index], partition, task);
+  row_runs rows = side.shuffled ? fetch_rows(*grouped.shuffles()[side.index], partition, task)
+                                : read_own(*grouped.parents()[side.index], partition, task);
+  rows.load(*side.rows);
+  return rows;
 }
 
 static_assert(sizeof(row_range) == sizeof(std::int64_t));

@@ -4,48 +4,44 @@
 #include <cstring>
 #include <utility>
 
+#include "dataset/prefix_sort.hpp"
 #include "dataset/row_shuffle.hpp"
+#include "dataset/row_sorter.hpp"
 #include "millrace/detail/dataset/operations.hpp"
 
 namespace millrace::detail {
 
 namespace {
 
-/// Where a row lies and the first 8 bytes of its key's order.
-struct item {
-  std::uint64_t prefix;
-  const char* row;
+/// The order of sort_by_key, as both cursors need it.
+struct key_order {
+  key_order(const row_type& rows, bool up)
+      : key(*rows.field(0).type),
+        key_at(rows.field(0).offset),
+        ascending(up),
+        prefix(sort_prefix_of(key)) {}
+  std::uint64_t prefix_of(const char* row) const {
+    const std::uint64_t p = prefix.of != nullptr ? prefix.of(key, row + key_at) : 0;
+    return ascending ? p : ~p;
+  }
+  bool less(const char* a, const char* b) const {
+    return ascending ? less_rows(key, a + key_at, b + key_at)
+                     : less_rows(key, b + key_at, a + key_at);
+  }
+  const row_type& key;
+  std::uint32_t key_at;
+  bool ascending;
+  sort_prefix prefix;
 };
 
-/// By prefix, stable: least significant byte first, bytes that are the same everywhere left out.
-void radix_sort(std::vector<item>& items) {
-  std::vector<std::uint32_t> counts(8 * 256);
-  for (const item& x : items)
-    for (int b = 0; b < 8; ++b)
-      ++counts[static_cast<std::size_t>(b * 256) + (x.prefix >> (8 * b) & 255)];
-  std::vector<item> other(items.size());
-  for (int b = 0; b < 8; ++b) {
-    std::uint32_t* count = counts.data() + b * 256;
-    if (std::any_of(count, count + 256, [&](std::uint32_t c) { return c == items.size(); }))
-      continue;
-    std::uint32_t at = 0;
-    for (int d = 0; d < 256; ++d) at += std::exchange(count[d], at);
-    for (const item& x : items) other[count[x.prefix >> (8 * b) & 255]++] = x;
-    items.swap(other);
-  }
-}
-
-constexpr std::size_t worth_radix = 2048;
-
+/// Sorts places of rows, which stay where they are.
 class sorted_cursor final : public cursor {
  public:
-  sorted_cursor(row_runs runs, const row_type& rows, bool ascending, std::string_view operation,
-                task_context& task)
+  sorted_cursor(row_runs runs, const row_type& rows, const key_order& order,
+                std::string_view operation, task_context& task)
       : runs_(std::move(runs)),
         rows_(rows),
-        key_(*rows.field(0).type),
-        key_at_(rows.field(0).offset),
-        ascending_(ascending),
+        order_(order),
         operation_(operation),
         task_(task),
         out_(rows) {}
@@ -69,71 +65,93 @@ class sorted_cursor final : public cursor {
  private:
   void sort() {
     sorted_ = true;
+    runs_.load(rows_);
     items_.reserve(runs_.total);
-    const sort_prefix prefix = sort_prefix_of(key_);
-    const std::uint64_t flip = ascending_ ? 0 : ~std::uint64_t{0};
     for (const auto& run : runs_.runs) {
       const char* row = run.rows;
       for (std::size_t i = 0; i < run.count; ++i, row += rows_.size)
-        items_.push_back({prefix.of != nullptr ? prefix.of(key_, row + key_at_) ^ flip : 0, row});
+        items_.push_back({order_.prefix_of(row), row});
     }
     if (task_.cancelled()) return;
+    if (order_.prefix.exact) return sort_by_prefix(items_);
     try {
-      if (prefix.of != nullptr && items_.size() >= worth_radix) {
-        radix_sort(items_);
-        if (!prefix.exact) sort_ties();
-      } else {
-        std::stable_sort(items_.begin(), items_.end(), [&](const item& a, const item& b) {
-          return a.prefix != b.prefix ? a.prefix < b.prefix : !prefix.exact && less(a, b);
-        });
-      }
+      sort_by_prefix(items_, [this](const sort_item& a, const sort_item& b) {
+        return order_.less(a.row, b.row);
+      });
     } catch (...) {  // the key's own operator<
       task_.failed_in(operation_, -1);
       throw;
     }
   }
 
-  bool less(const item& a, const item& b) const {
-    const char* x = a.row + key_at_;
-    const char* y = b.row + key_at_;
-    return ascending_ ? less_rows(key_, x, y) : less_rows(key_, y, x);
-  }
-
-  void sort_ties() {
-    for (std::size_t i = 0; i < items_.size();) {
-      std::size_t j = i + 1;
-      while (j < items_.size() && items_[j].prefix == items_[i].prefix) ++j;
-      if (j - i > 1)
-        std::stable_sort(items_.begin() + static_cast<std::ptrdiff_t>(i),
-                         items_.begin() + static_cast<std::ptrdiff_t>(j),
-                         [this](const item& a, const item& b) { return less(a, b); });
-      i = j;
-    }
-  }
-
   row_runs runs_;
   const row_type& rows_;
-  const row_type& key_;
-  std::uint32_t key_at_;
-  bool ascending_;
+  const key_order& order_;
   std::string_view operation_;
   task_context& task_;
-  std::vector<item> items_;
+  std::vector<sort_item> items_;
   row_buffer out_;
   std::size_t next_ = 0;
   bool sorted_ = false;
 };
 
-class sorted_node final : public node {
+/// The same where the rows would take more than the task's share.
+class spilling_sort_cursor final : public cursor {
  public:
-  sorted_node(facts f, bool ascending) : node(std::move(f)), ascending_(ascending) {}
-  std::unique_ptr<cursor> open(int partition, task_context& task) const override {
-    return std::make_unique<sorted_cursor>(fetch_rows(*shuffles()[0], partition, task), rows(),
-                                           ascending_, operation(), task);
+  spilling_sort_cursor(row_runs runs, const row_type& rows, const key_order& order,
+                       std::string_view operation, task_context& task)
+      : runs_(std::move(runs)),
+        rows_(rows),
+        order_(order),
+        task_(task),
+        sorter_(rows, task, operation, task.memory().share, ties(order)) {}
+
+  flow step(const sink& to) override {
+    if (!added_) add();
+    if (task_.cancelled() || !sorter_.next()) return flow::enough;
+    auto& rows = sorter_.rows();
+    return to({rows.data(), static_cast<std::uint32_t>(rows.size()), true});
   }
 
  private:
-  bool ascending_;
+  static std::optional<tie_order> ties(const key_order& order) {
+    if (order.prefix.exact) return std::nullopt;
+    return tie_order{&order.key, order.key_at, order.ascending};
+  }
+
+  void add() {
+    added_ = true;
+    row_order orders[chunk_capacity];
+    runs_reader from(runs_, rows_);
+    while (!task_.cancelled() && from.next()) {
+      for (std::uint32_t i = 0; i < from.count(); ++i)
+        orders[i].major = order_.prefix_of(from.data() + std::size_t{i} * rows_.size);
+      sorter_.add(from.data(), from.count(), orders);
+    }
+    runs_ = {};
+  }
+
+  row_runs runs_;
+  const row_type& rows_;
+  const key_order& order_;
+  task_context& task_;
+  row_sorter sorter_;
+  bool added_ = false;
+};
+
+class sorted_node final : public node {
+ public:
+  sorted_node(facts f, bool ascending) : node(std::move(f)), order_(rows(), ascending) {}
+  std::unique_ptr<cursor> open(int partition, task_context& task) const override {
+    row_runs runs = fetch_rows(*shuffles()[0], partition, task);
+    if (runs.bytes + runs.total * 2 * sizeof(sort_item) <= task.memory().share)
+      return std::make_unique<sorted_cursor>(std::move(runs), rows(), order_, operation(), task);
+    return std::make_unique<spilling_sort_cursor>(std::move(runs), rows(), order_, operation(),
+                                                  task);
+  }
+
+ private:
+  key_order order_;
 };
 
 }  // namespace

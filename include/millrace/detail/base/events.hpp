@@ -25,6 +25,7 @@ struct event {
     task_started,
     task_ended,
     task_failed,
+    task_spilled,  ///< an operator (text) wrote records to disk: it had its share of memory
     executor_joined,
     executor_lost,
     streaming_started,

@@ -25,6 +25,7 @@ class row_buffer {
   const row_type& type() const { return *type_; }
   std::size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
+  std::size_t capacity() const { return capacity_; }
   void* data() { return data_.get(); }
   const void* data() const { return data_.get(); }
   void* row(std::size_t i) { return static_cast<char*>(data_.get()) + i * type_->size; }
@@ -47,6 +48,7 @@ class row_buffer {
   void* extend(std::size_t n);
   void added(std::size_t n = 1) { size_ += n; }
   arena& texts() { return texts_; }
+  const arena& texts() const { return texts_; }
 
   /// Destroys the rows; keeps the memory.
   void clear();

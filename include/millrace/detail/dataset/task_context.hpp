@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <memory>
@@ -29,6 +30,17 @@ class fetch_failure : public error {
   int map_;
 };
 
+class memory_budget;
+class spill_space;
+
+/// What a task knows of memory and disk.
+struct task_memory {
+  /// What one operator may hold before it goes to disk.
+  std::size_t share = SIZE_MAX;
+  spill_space* disk = nullptr;      // null: nowhere to go
+  memory_budget* budget = nullptr;  // null: what outlives the task is not counted
+};
+
 /// One attempt at one task. Single-threaded; `cancel` alone may be set by another thread.
 class task_context {
  public:
@@ -41,6 +53,10 @@ class task_context {
   std::unique_ptr<block_cursor> open_blocks(const node& dataset, int partition);
   /// What map partition `map` wrote for the shuffle. Throws fetch_failure.
   virtual map_output_ptr fetch(const shuffle& from, int map) = 0;
+
+  const task_memory& memory() const { return memory_; }
+  /// Tells that an operator wrote rows to disk because its share was used up.
+  virtual void spilled(std::string_view operation, std::uint64_t rows, std::uint64_t bytes);
 
   int partition() const { return partition_; }
   int attempt() const { return attempt_; }
@@ -56,14 +72,16 @@ class task_context {
   std::int64_t failed_row() const { return row_; }
 
  protected:
-  task_context(int partition, int attempt, const std::atomic<bool>& cancel)
-      : partition_(partition), attempt_(attempt), cancel_(&cancel) {}
+  task_context(int partition, int attempt, const std::atomic<bool>& cancel,
+               const task_memory& memory = {})
+      : partition_(partition), attempt_(attempt), cancel_(&cancel), memory_(memory) {}
   virtual std::unique_ptr<cursor> open_kept(const node& dataset, int partition) = 0;
 
  private:
   int partition_;
   int attempt_;
   const std::atomic<bool>* cancel_;
+  task_memory memory_;
   std::string_view operation_;
   std::int64_t row_ = -1;
 };

@@ -12,7 +12,9 @@
 namespace millrace::detail {
 
 class executor_port;
+class memory_budget;
 class scheduler;
+class spill_space;
 
 /// Shared by all handles and datasets of a context. Any thread.
 class engine final : public dataset_context {
@@ -33,6 +35,8 @@ class engine final : public dataset_context {
   clock& time() const { return *time_; }
   event_bus& events() { return events_; }
   scheduler& jobs() { return *scheduler_; }
+  memory_budget& memory() { return *memory_; }
+  spill_space& disk() { return *disk_; }
 
   int default_parallelism() const override;
   bool parallelism_is_set() const override;
@@ -51,6 +55,8 @@ class engine final : public dataset_context {
   int threads_;
   event_bus events_;
   std::unique_ptr<event_log> event_log_;
+  std::unique_ptr<memory_budget> memory_;
+  std::unique_ptr<spill_space> disk_;
   std::unique_ptr<scheduler> scheduler_;
   std::atomic<bool> stopped_{false};
 };

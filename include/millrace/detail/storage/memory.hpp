@@ -17,5 +17,7 @@ using aligned_memory = std::unique_ptr<void, aligned_free>;
 aligned_memory allocate_aligned(std::size_t bytes);
 
 inline constexpr std::size_t most_spare_memory = std::size_t{256} << 20;
+/// Keeps less of them from now on: `most_spare_memory` or this.
+void limit_spare_memory(std::size_t bytes);
 
 }  // namespace millrace::detail
