@@ -3,8 +3,11 @@
 
 namespace millrace {
 
-/// Spark's levels; `rdd::cache` is `memory`. In this version all levels with memory keep plain rows
-/// in memory, one copy, and those without are refused.
+/// Spark's levels; `rdd::cache` is `memory`. `memory`: as long as there is room (`memory.budget`);
+/// what was not used for longest goes, and is computed again when it is asked for. `disk`: in files
+/// under `local.dir` which end with the program. `memory_and_disk`: what would go from memory goes
+/// to disk. `_encoded`: as bytes, smaller than plain rows and slower to read. `_2` asks for a
+/// second copy elsewhere; on one machine there is no elsewhere, and one is kept.
 enum class storage_level {
   none,
   disk,

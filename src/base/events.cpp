@@ -60,6 +60,8 @@ const char* name_of(event::kind what) {
     case event::kind::task_ended: return "task_ended";
     case event::kind::task_failed: return "task_failed";
     case event::kind::task_spilled: return "task_spilled";
+    case event::kind::block_to_disk: return "block_to_disk";
+    case event::kind::block_dropped: return "block_dropped";
     case event::kind::executor_joined: return "executor_joined";
     case event::kind::executor_lost: return "executor_lost";
     case event::kind::streaming_started: return "streaming_started";

@@ -31,10 +31,6 @@ void node::keep(storage_level level) const {
       facts_.context->forget_blocks(id_);
     return;
   }
-  if (level == storage_level::disk || level == storage_level::disk_2)
-    throw usage_error(
-        "persist: this version keeps datasets in memory only; take a level with memory: " +
-        std::string(operation()));
   if (!kept_.compare_exchange_strong(before, level, std::memory_order_acq_rel) && before != level)
     throw usage_error(
         "persist: the storage level of a dataset cannot be changed, unpersist it first: " +

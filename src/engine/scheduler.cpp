@@ -41,7 +41,10 @@ struct scheduler::running_job {
 };
 
 scheduler::scheduler(engine& owner, std::shared_ptr<executor_port> executors, int max_failures)
-    : owner_(owner), executors_(std::move(executors)), max_failures_(max_failures) {
+    : owner_(owner),
+      executors_(std::move(executors)),
+      max_failures_(max_failures),
+      blocks_(&owner.memory(), &owner.disk(), &owner.events()) {
   executors_->want(1);
 }
 

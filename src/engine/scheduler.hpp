@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "engine/executor_port.hpp"
+#include "engine/kept_blocks.hpp"
 #include "engine/stored.hpp"
 #include "engine/task_set.hpp"
 #include "millrace/detail/engine/engine.hpp"

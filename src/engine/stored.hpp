@@ -1,9 +1,8 @@
-// What jobs leave for later ones: map outputs and kept partitions, each with the executor it lies
-// on.
+// What jobs leave for later ones: map outputs (and kept_blocks.hpp: kept partitions), each with the
+// executor it lies on.
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <unordered_map>
@@ -11,7 +10,6 @@
 #include <vector>
 
 #include "dataset/shuffle.hpp"
-#include "millrace/detail/dataset/row_buffer.hpp"
 
 namespace millrace::detail {
 
@@ -46,26 +44,6 @@ class map_outputs {
   };
   mutable std::mutex mutex_;
   std::unordered_map<std::int64_t, shuffle_outputs> shuffles_;
-};
-
-/// Kept partitions by dataset. Any thread.
-class kept_blocks {
- public:
-  /// The kept partition; or computes it, and keeps it once it was read to its end.
-  std::unique_ptr<cursor> open(const node& dataset, int partition, task_context& task,
-                               executor_id where);
-  bool has_all(const node& dataset) const;
-  void forget(std::int64_t node) noexcept;
-  void lose(executor_id where);
-  void put(const node& dataset, int partition, row_buffer_ptr rows, executor_id where);
-
- private:
-  struct placed_block {
-    row_buffer_ptr rows;
-    executor_id where;
-  };
-  mutable std::mutex mutex_;
-  std::map<std::pair<std::int64_t, int>, placed_block> blocks_;
 };
 
 }  // namespace millrace::detail

@@ -25,7 +25,9 @@ struct event {
     task_started,
     task_ended,
     task_failed,
-    task_spilled,  ///< an operator (text) wrote records to disk: it had its share of memory
+    task_spilled,   ///< an operator (text) wrote records to disk: it had its share of memory
+    block_to_disk,  ///< a kept partition left memory for the disk
+    block_dropped,  ///< a kept partition left memory, or had no room: it is computed again
     executor_joined,
     executor_lost,
     streaming_started,

@@ -1,4 +1,4 @@
-#include "engine/stored.hpp"
+#include "engine/kept_blocks.hpp"
 
 #include <gtest/gtest.h>
 
