@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "millrace/accumulator.hpp"
+#include "millrace/broadcast.hpp"
 #include "millrace/detail/engine/engine.hpp"
 #include "millrace/rdd.hpp"
 
@@ -91,6 +93,17 @@ class context {
   rdd<T> union_of(const rdd<T>& first, const More&... more) const {
     return rdd<T>(
         detail::union_of(core_, detail::row_type_of<T>(), {first.node(), more.node()...}));
+  }
+
+  /// A value that functions share by capturing the handle.
+  template <class T>
+  millrace::broadcast<std::decay_t<T>> broadcast(T&& value) const {
+    return millrace::broadcast<std::decay_t<T>>(std::forward<T>(value));
+  }
+  /// A sum that tasks add to and the driver reads. `name` is for errors.
+  template <class T>
+  millrace::accumulator<T> accumulator(std::string name = {}, T initial = T()) const {
+    return millrace::accumulator<T>(std::move(name), std::move(initial));
   }
 
   /// Threads that run tasks, or what `default.parallelism` says.

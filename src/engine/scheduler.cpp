@@ -161,6 +161,7 @@ bool scheduler::run_stage(running_job& job, std::vector<int>& left, const task_s
     int losses = 0;
     bool running = false;
     executor_id where{};
+    accumulator_updates updates{};
   };
   auto set = std::make_shared<task_set>(*this, job.id, next_stage_.fetch_add(1), left, body);
   const int n = set->size();
@@ -268,6 +269,7 @@ bool scheduler::run_stage(running_job& job, std::vector<int>& left, const task_s
         publish(event::kind::task_ended, job, set.get(), &report, {});
         take(set->partition(report.index), report);
         ended.push_back(report.index);
+        tasks[static_cast<std::size_t>(report.index)].updates = std::move(report.updates);
         break;
       case outcome::cancelled:
         publish(event::kind::task_failed, job, set.get(), &report, "cancelled");
@@ -314,6 +316,9 @@ bool scheduler::run_stage(running_job& job, std::vector<int>& left, const task_s
   }
   for (int i = 0; i < n; ++i)
     if (tasks[static_cast<std::size_t>(i)].running) given_up(i, "the executors ended");
+  // Only now, in the order of the tasks: what accumulators hold must not depend on time.
+  for (const auto& t : tasks)
+    for (const auto& update : t.updates) update.to->merge(update.value.get());
   if (failure == nullptr && (cancelled || running != 0))
     failure =
         std::make_exception_ptr(error(std::string(job.what.action) + ": cancelled, " +

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "engine/executor_port.hpp"
+#include "millrace/detail/engine/accumulators.hpp"
 #include "millrace/detail/engine/jobs.hpp"
 
 namespace millrace::detail {
@@ -30,6 +31,7 @@ struct task_report {
   std::string operation{};
   std::int64_t row = -1;
   std::chrono::nanoseconds cost{0};
+  accumulator_updates updates{};
 };
 
 /// Shared by the job that waits and the executors that work. Any thread.

@@ -1,0 +1,54 @@
+// What tasks add up, on its way to the driver.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace millrace::detail {
+
+/// The value of an accumulator at the driver, untyped. Any thread.
+class accumulated {
+ public:
+  explicit accumulated(std::string name) : name_(std::move(name)) {}
+  accumulated(const accumulated&) = delete;
+  accumulated& operator=(const accumulated&) = delete;
+  virtual ~accumulated();
+
+  const std::string& name() const { return name_; }
+  /// A zero, for what one task adds up.
+  virtual std::shared_ptr<void> zero() const = 0;
+  virtual void merge(const void* from_task) = 0;
+
+ private:
+  std::string name_;
+};
+using accumulated_ptr = std::shared_ptr<accumulated>;
+
+/// What one attempt at a task added. It counts once the driver has believed the attempt, so what
+/// failed, was lost or was too late does not.
+struct accumulator_update {
+  accumulated_ptr to;
+  std::shared_ptr<void> value;
+};
+using accumulator_updates = std::vector<accumulator_update>;
+
+/// What the calling thread's task has added to this one so far, made where it has nothing yet; null
+/// where the thread runs no task.
+void* update_in_task(const accumulated_ptr& to);
+/// Throws usage_error in a task.
+void check_no_task(const accumulated& of);
+
+/// The thread runs a task from here on, which adds to `updates`.
+class updates_scope {
+ public:
+  explicit updates_scope(accumulator_updates& updates);
+  ~updates_scope();
+  updates_scope(const updates_scope&) = delete;
+  updates_scope& operator=(const updates_scope&) = delete;
+
+ private:
+  accumulator_updates* before_;
+};
+
+}  // namespace millrace::detail
