@@ -122,11 +122,7 @@ class context {
   template <class T, class Iterator, class End>
   rdd<T> parallelize_between(Iterator at, End end, int slices) const {
     detail::row_buffer all(detail::row_type_of<T>());
-    for (; at != end; ++at) {
-      ::new (all.place()) T(*at);
-      all.added();
-      detail::own_row(all.type(), all.row(all.size() - 1), all.texts());
-    }
+    for (; at != end; ++at) detail::add_row<T>(all, *at);
     return rdd<T>(parallelize_rows(std::move(all), slices));
   }
   detail::node_ptr parallelize_rows(detail::row_buffer all, int slices) const;

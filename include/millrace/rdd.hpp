@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -18,8 +20,10 @@
 #include "millrace/detail/dataset/zipping.hpp"
 #include "millrace/detail/engine/folds.hpp"
 #include "millrace/detail/engine/jobs.hpp"
+#include "millrace/local_rows.hpp"
 #include "millrace/partition_rows.hpp"
 #include "millrace/partitioner.hpp"
+#include "millrace/row_map.hpp"
 #include "millrace/rows.hpp"
 #include "millrace/storage_level.hpp"
 
@@ -28,6 +32,12 @@ namespace millrace {
 struct sort_options {
   bool ascending = true;
   int partitions = 0;  ///< 0: as many as the dataset has
+};
+
+struct sample_options {
+  bool replacement = false;  ///< a row may be chosen more than once
+  double fraction = -1;      ///< must be given: of the rows; with replacement, how often each
+  std::uint64_t seed = 1;    ///< the same seed on the same partitions chooses the same rows
 };
 
 namespace detail {
@@ -156,6 +166,21 @@ class rdd {
   rdd repartition(int partitions) const { return rdd(detail::repartition(node_, partitions)); }
   /// At most `partitions` (> 0), each made of neighbours: nothing is moved, the order stays.
   rdd coalesce(int partitions) const { return rdd(detail::coalesce(node_, partitions)); }
+
+  // ---- by chance
+
+  /// Each row with the chance `.fraction` (from 0 to 1); with replacement, each row that often on
+  /// average. How many that are is left to chance: see take_sample. Keeps the partitioner.
+  rdd sample(sample_options options) const {
+    return rdd(detail::sample(node_, options.replacement, options.fraction, options.seed));
+  }
+  /// Every row into one of as many datasets as there are weights, with a chance in proportion to
+  /// its weight (>= 0, not all 0). Each part reads the whole dataset: cache it if that is dear.
+  std::vector<rdd> random_split(const std::vector<double>& weights, std::uint64_t seed = 1) const {
+    std::vector<rdd> parts;
+    for (auto& part : detail::random_split(node_, weights, seed)) parts.emplace_back(part);
+    return parts;
+  }
 
   // ---- together
 
@@ -408,17 +433,62 @@ class rdd {
         options.ascending));
   }
 
+  /// Each pair to the partition of its key, and sorted by it there; equal keys keep their order.
+  /// A number of partitions or a partitioner. One shuffle does both.
+  template <class P>
+  rdd repartition_and_sort_within_partitions(P by) const
+    requires detail::pair_row<T>
+  {
+    using K = typename detail::pair_types<T>::key;
+    detail::check_order<K>();
+    return rdd(detail::sort_partitions(node_, "repartition_and_sort_within_partitions",
+                                       partitioner_of<K>({node_}, by), true));
+  }
+  /// Pairs whose key is neither below `low` nor above `high`. Of a dataset that is partitioned by
+  /// ranges (sort_by_key) only those partitions are read which may have such keys.
+  rdd filter_by_range(const typename detail::pair_types<T>::key& low,
+                      const typename detail::pair_types<T>::key& high) const
+    requires detail::pair_row<T>
+  {
+    using K = typename detail::pair_types<T>::key;
+    detail::check_order<K>();
+    detail::row_buffer ends(detail::row_type_of<K>());
+    detail::add_row<K>(ends, low);
+    detail::add_row<K>(ends, high);
+    return rdd(detail::filter_by_range(node_, std::move(ends)));
+  }
+  /// As sample(), with a fraction for each key: `fractions` is a map, or any range of pairs. Throws
+  /// usage_error where a key has none, from the action.
+  template <class Fractions>
+  rdd sample_by_key(bool replacement, const Fractions& fractions, std::uint64_t seed = 1) const
+    requires detail::pair_row<T>
+  {
+    using fraction = std::pair<typename detail::pair_types<T>::key, double>;
+    detail::check_key<typename fraction::first_type>();
+    detail::row_buffer all(detail::row_type_of<fraction>());
+    for (const auto& [key, part] : fractions) detail::add_row<fraction>(all, key, part);
+    return rdd(detail::sample_by_key(node_, replacement, std::move(all), seed));
+  }
+  rdd sample_by_key(
+      bool replacement,
+      std::initializer_list<std::pair<typename detail::pair_types<T>::key, double>> fractions,
+      std::uint64_t seed = 1) const
+    requires detail::pair_row<T>
+  {
+    return sample_by_key<decltype(fractions)>(replacement, fractions, seed);
+  }
+
   // ---- keeping
 
   /// Keeps partitions in memory once they were computed.
-  const rdd& cache() const { return persist(millrace::storage_level::memory); }
+  rdd cache() const { return persist(millrace::storage_level::memory); }
   /// Throws usage_error where another level was set before, and for levels that keep nothing in
   /// memory, which this version lacks.
-  const rdd& persist(millrace::storage_level level) const {
+  rdd persist(millrace::storage_level level) const {
     node_->keep(level);
     return *this;
   }
-  const rdd& unpersist() const {
+  rdd unpersist() const {
     node_->keep(millrace::storage_level::none);
     return *this;
   }
@@ -429,10 +499,18 @@ class rdd {
   std::int64_t id() const { return node_->id(); }
   int partitions() const { return node_->partitions(); }
   std::string name() const { return node_->name(); }
-  const rdd& name(std::string text) const {
+  rdd name(std::string text) const {
     node_->name(std::move(text));
     return *this;
   }
+  /// What decides the partition of a key; none where that is not known.
+  std::optional<any_partitioner> partitioner() const {
+    if (node_->by_key() == nullptr) return std::nullopt;
+    return any_partitioner(node_->by_key());
+  }
+  /// This dataset and all that it is made of, a line each: `(partitions) name operation[id]
+  /// [storage level]`. `+-` is a shuffle. For people: its form may change.
+  std::string debug_string() const { return detail::debug_string(*node_); }
 
   // ---- actions
 
@@ -448,18 +526,43 @@ class rdd {
     return detail::single_row<T>(std::move(one));
   }
   bool is_empty() const { return detail::take_rows(node_, 1).empty(); }
+  /// The n smallest rows in order, by `<` or by less(const T&, const T&); of equal ones the first.
+  /// Each task holds about 2 n rows.
+  rows<T> take_ordered(std::int64_t n) const { return ordered("take_ordered", n, false); }
+  template <class Less>
+  rows<T> take_ordered(std::int64_t n, Less less) const {
+    return ordered("take_ordered", n, std::move(less), false);
+  }
+  /// The n largest rows, the largest first.
+  rows<T> top(std::int64_t n) const { return ordered("top", n, true); }
+  template <class Less>
+  rows<T> top(std::int64_t n, Less less) const {
+    return ordered("top", n, std::move(less), true);
+  }
+  /// Exactly n rows by chance, in an order by chance; all of them where there are fewer and none
+  /// may be chosen twice. Reads the dataset twice. The same seed chooses the same rows.
+  rows<T> take_sample(bool replacement, std::int64_t n, std::uint64_t seed = 1) const {
+    return rows<T>(detail::take_sample(node_, replacement, n, seed));
+  }
+  /// All rows, one partition at a time: `for (const auto& row : data.local_iterator())`.
+  local_rows<T> local_iterator() const { return local_rows<T>(node_); }
+  /// How often each row occurs.
+  row_map<T, std::int64_t> count_by_value() const {
+    return map([](const T& row) { return std::pair<T, bool>(row, true); }).count_by_key();
+  }
 
   /// f(T, T) -> T, associative: partitions first, then their results, in order. Throws usage_error
   /// on an empty dataset.
   template <class F>
   detail::single<T> reduce(F f) const {
-    static_assert(std::is_invocable_r_v<T, const F&, const T&, const T&>,
-                  "millrace: reduce needs a function of two rows that returns such a row.");
-    const detail::partition_fold fold{&node_->rows(), detail::keep_function(std::move(f)),
-                                      detail::reduce_loop<T, F>};
-    auto result = detail::fold_at_driver(fold, detail::fold_partitions(node_, "reduce", fold));
-    if (result.empty()) throw usage_error("reduce: the dataset is empty");
-    return detail::single_row<T>(std::move(result));
+    return reduced("reduce", std::move(f));
+  }
+  /// reduce() in Spark's other shape. On one machine the partial results lie together already, so
+  /// `depth` (> 0) changes nothing.
+  template <class F>
+  detail::single<T> tree_reduce(F f, int depth = 2) const {
+    check_depth("tree_reduce", depth);
+    return reduced("tree_reduce", std::move(f));
   }
   /// f(T, T) -> T from `zero`, which is used once a partition and once at the end.
   template <class F>
@@ -471,6 +574,19 @@ class rdd {
   template <class U, class Seq, class Comb>
   detail::single<U> aggregate(U zero, Seq seq, Comb comb) const {
     return aggregated_by<U>("aggregate", std::move(zero), std::move(seq), std::move(comb));
+  }
+  /// aggregate() in Spark's other shape: `zero` is used once a partition and not again at the end.
+  /// `depth` (> 0) changes nothing, as in tree_reduce.
+  template <class U, class Seq, class Comb>
+  detail::single<U> tree_aggregate(U zero, Seq seq, Comb comb, int depth = 2) const {
+    check_depth("tree_aggregate", depth);
+    check_aggregate<U, Seq, Comb>();
+    auto partial = partial_values<U>("tree_aggregate", zero, std::move(seq));
+    if (partial.empty()) detail::add_row<U>(partial, std::move(zero));
+    return detail::single_row<U>(
+        detail::fold_at_driver({&detail::row_type_of<U>(), detail::keep_function(std::move(comb)),
+                                detail::reduce_loop<U, Comb>},
+                               std::move(partial)));
   }
   /// The largest and the smallest row, by `<`. Throw usage_error on an empty dataset.
   detail::single<T> max() const {
@@ -501,6 +617,42 @@ class rdd {
         },
         false, false));
   }
+
+  // ---- actions on pairs
+
+  /// The values of this key, in order. Reads one partition where the partitioner is known.
+  rows<typename detail::pair_types<T>::value> lookup(
+      const typename detail::pair_types<T>::key& key) const
+    requires detail::pair_row<T>
+  {
+    return rows<typename detail::pair_types<T>::value>(detail::lookup_values(node_, &key));
+  }
+  /// How many pairs each key has.
+  auto count_by_key() const
+    requires detail::pair_row<T>
+  {
+    using V = typename detail::pair_types<T>::value;
+    return map_values([](const V&) { return std::int64_t{1}; })
+        .reduce_by_key(std::plus<>{})
+        .collect_as_map();
+  }
+  /// All pairs as a map; of several with one key the last.
+  auto collect_as_map() const
+    requires detail::pair_row<T>
+  {
+    using K = typename detail::pair_types<T>::key;
+    detail::check_key<K>();
+    return row_map<K, typename detail::pair_types<T>::value>(detail::collect_rows(node_));
+  }
+  /// reduce_by_key(f), as a map.
+  template <class F>
+  auto reduce_by_key_locally(F f) const
+    requires detail::pair_row<T>
+  {
+    return reduce_by_key(std::move(f)).collect_as_map();
+  }
+
+  // ---- saving
 
   /// A directory of part-NNNNN files, a row a line (see docs/guide for the text form of rows), and
   /// _SUCCESS when all are there. Throws usage_error where the directory exists, unless
@@ -560,6 +712,39 @@ class rdd {
                                            detail::number_rows<T>, false, false));
   }
 
+  static void check_depth(const char* action, int depth) {
+    if (depth < 1)
+      throw usage_error(std::string(action) +
+                        ": the depth must be positive: " + std::to_string(depth));
+  }
+  template <class F>
+  detail::single<T> reduced(std::string_view action, F f) const {
+    static_assert(std::is_invocable_r_v<T, const F&, const T&, const T&>,
+                  "millrace: reduce needs a function of two rows that returns such a row.");
+    const detail::partition_fold fold{&node_->rows(), detail::keep_function(std::move(f)),
+                                      detail::reduce_loop<T, F>};
+    auto result = detail::fold_at_driver(fold, detail::fold_partitions(node_, action, fold));
+    if (result.empty()) throw usage_error(std::string(action) + ": the dataset is empty");
+    return detail::single_row<T>(std::move(result));
+  }
+  rows<T> ordered(std::string_view action, std::int64_t n, bool descending) const {
+    detail::check_order<T>();
+    return rows<T>(detail::take_ordered(node_, action, n, {{}, nullptr, descending}));
+  }
+  template <class Less>
+  rows<T> ordered(std::string_view action, std::int64_t n, Less less, bool descending) const {
+    static_assert(std::is_invocable_r_v<bool, const Less&, const T&, const T&>,
+                  "millrace: an order is a function of two rows that returns bool.");
+    return rows<T>(detail::take_ordered(node_, action, n,
+                                        {detail::keep_function(std::move(less)),
+                                         [](const void* f, const void* a, const void* b) -> bool {
+                                           return detail::call(detail::function_in<Less>(f),
+                                                               *static_cast<const T*>(a),
+                                                               *static_cast<const T*>(b));
+                                         },
+                                         descending}));
+  }
+
   template <class K, class... P>
   detail::partitioner_ptr partitioner_of(const std::vector<detail::node_ptr>& parents,
                                          P... p) const {
@@ -612,20 +797,31 @@ class rdd {
                                  std::move(by)));
   }
   template <class U, class Seq, class Comb>
-  detail::single<U> aggregated_by(std::string_view action, U zero, Seq seq, Comb comb) const {
+  static constexpr void check_aggregate() {
     static_assert(
         std::is_invocable_v<const Seq&, const U&, const T&> &&
             std::is_invocable_v<const Comb&, const U&, const U&>,
         "millrace: fold and aggregate need functions of the value so far and a row, or of "
         "two such values.");
-    const detail::partition_fold fold{
-        &detail::row_type_of<U>(), detail::keep_function(detail::fold_function<U, Seq>{zero, seq}),
-        detail::fold_loop_from<U, T, Seq>};
-    const detail::partition_fold merge{
-        fold.result, detail::keep_function(detail::fold_function<U, Comb>{std::move(zero), comb}),
-        detail::fold_loop_from<U, U, Comb>};
-    return detail::single_row<U>(
-        detail::fold_at_driver(merge, detail::fold_partitions(node_, action, fold)));
+  }
+  /// A value a partition, each from `zero`.
+  template <class U, class Seq>
+  detail::row_buffer partial_values(std::string_view action, U zero, Seq seq) const {
+    return detail::fold_partitions(
+        node_, action,
+        {&detail::row_type_of<U>(),
+         detail::keep_function(detail::fold_function<U, Seq>{std::move(zero), std::move(seq)}),
+         detail::fold_loop_from<U, T, Seq>});
+  }
+  template <class U, class Seq, class Comb>
+  detail::single<U> aggregated_by(std::string_view action, U zero, Seq seq, Comb comb) const {
+    check_aggregate<U, Seq, Comb>();
+    auto partial = partial_values<U>(action, zero, std::move(seq));
+    return detail::single_row<U>(detail::fold_at_driver(
+        {&detail::row_type_of<U>(),
+         detail::keep_function(detail::fold_function<U, Comb>{std::move(zero), std::move(comb)}),
+         detail::fold_loop_from<U, U, Comb>},
+        std::move(partial)));
   }
 
   detail::node_ptr node_;

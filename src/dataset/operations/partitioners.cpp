@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "dataset/entry.hpp"
 #include "millrace/detail/dataset/operations.hpp"
 #include "millrace/detail/dataset/partitioner.hpp"
 #include "millrace/error.hpp"
@@ -31,6 +32,7 @@ struct range_partitioning final : partitioner {
         bounds(std::move(b)),
         ascending(up) {}
 
+  bool by_range() const override { return true; }
   void assign(const char* keys, std::uint32_t stride, std::uint32_t n,
               std::uint32_t* to) const override {
     const auto count = static_cast<std::uint32_t>(bounds->size());
@@ -67,9 +69,7 @@ struct user_partitioning final : partitioner {
               std::uint32_t* to) const override {
     for (std::uint32_t i = 0; i < n; ++i, keys += stride) {
       const int p = partition(function.get(), keys);
-      if (p < 0 || p >= partitions)
-        throw usage_error("the partitioner gave a partition that does not exist: " +
-                          std::to_string(p) + " of " + std::to_string(partitions));
+      if (p < 0 || p >= partitions) refuse(p, keys);
       to[i] = static_cast<std::uint32_t>(p);
     }
   }
@@ -77,6 +77,12 @@ struct user_partitioning final : partitioner {
     const auto* o = dynamic_cast<const user_partitioning*>(&other);
     return o != nullptr && o->kind == kind && &o->key == &key && o->partitions == partitions &&
            same(function.get(), o->function.get());
+  }
+
+  [[noreturn]] void refuse(int p, const void* bad_key) const {
+    std::string text = "the partitioner gave a partition that does not exist for the key ";
+    print_row(key, bad_key, text);
+    throw usage_error(text + ": " + std::to_string(p) + " of " + std::to_string(partitions));
   }
 
   function_state function;
@@ -102,6 +108,23 @@ partitioner_ptr user_partitioner_for(const row_type& key, int partitions, functi
   check("partitioner", partitions);
   return std::make_shared<user_partitioning>(key, partitions, std::move(function), partition, same,
                                              kind);
+}
+
+int partition_of(const partitioner& by, const void* key) {
+  std::uint32_t to = 0;
+  if (by.by_hash()) {
+    entry_layout(&by.key, nullptr).hash_keys(static_cast<const char*>(key), 0, by.key.size, 1, &to);
+    to = partition_of_hash(to, static_cast<std::uint32_t>(by.partitions));
+  } else {
+    by.assign(static_cast<const char*>(key), by.key.size, 1, &to);
+  }
+  return static_cast<int>(to);
+}
+
+void check_key_type(const partitioner& by, const row_type& key) {
+  if (&by.key == &key) return;
+  throw usage_error("the partitioner is for other keys than this dataset's: " +
+                    std::string(by.key.name) + " and " + std::string(key.name));
 }
 
 int default_partitions(const std::vector<node_ptr>& parents) {

@@ -6,8 +6,9 @@
 
 namespace millrace::detail {
 
-row_buffer collect_rows(const node_ptr& dataset) {
-  const auto results = run_job({dataset, all_partitions(*dataset), "collect",
+row_buffer collect_rows(const node_ptr& dataset, std::vector<int> partitions,
+                        std::string_view action) {
+  const auto results = run_job({dataset, std::move(partitions), action,
                                 [&dataset](task_context& task, int partition) -> task_result {
                                   auto rows = std::make_shared<row_buffer>(dataset->rows());
                                   drain(task, *dataset, partition, rows->collector());
@@ -23,6 +24,10 @@ row_buffer collect_rows(const node_ptr& dataset) {
     all.append(std::move(part));
   }
   return all;
+}
+
+row_buffer collect_rows(const node_ptr& dataset) {
+  return collect_rows(dataset, all_partitions(*dataset), "collect");
 }
 
 }  // namespace millrace::detail

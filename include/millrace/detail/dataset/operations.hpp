@@ -14,6 +14,9 @@
 
 namespace millrace::detail {
 
+/// A dataset and all that it is made of, a line each, in the shape of Spark's toDebugString.
+std::string debug_string(const node& of);
+
 // ---- sources
 
 /// One partition a buffer.
@@ -78,6 +81,20 @@ node_ptr cross_partitions(const node_ptr& left, const node_ptr& right, const row
                           std::string_view operation, partition_loop run);
 /// At most `partitions`, each made of parent's partitions that lie side by side; nothing is moved.
 node_ptr coalesce(const node_ptr& parent, int partitions);
+
+// ---- rows by choice: the partitioner stays
+
+/// Each row with this chance (or, with replacement, this often on average).
+node_ptr sample(const node_ptr& parent, bool replacement, double fraction, std::uint64_t seed);
+/// Every row into one of the parts.
+std::vector<node_ptr> random_split(const node_ptr& parent, const std::vector<double>& weights,
+                                   std::uint64_t seed);
+/// `fractions`: rows of std::pair<K, double>.
+node_ptr sample_by_key(const node_ptr& parent, bool replacement, row_buffer fractions,
+                       std::uint64_t seed);
+/// `ends`: the lowest and the highest key. Partitions that cannot have one are left out where the
+/// parent is partitioned by range.
+node_ptr filter_by_range(const node_ptr& parent, row_buffer ends);
 
 // ---- by key
 

@@ -16,6 +16,8 @@ struct partitioner {
 
   /// Only the hash is needed: `assign` is never called.
   virtual bool by_hash() const { return false; }
+  /// Each partition holds a range of keys, in order (or all in reverse order).
+  virtual bool by_range() const { return false; }
   /// The partitions of `n` keys, `stride` bytes apart.
   virtual void assign(const char* keys, std::uint32_t stride, std::uint32_t n,
                       std::uint32_t* to) const = 0;
@@ -25,6 +27,12 @@ struct partitioner {
   const row_type& key;
   const int partitions;
 };
+
+/// The partition of one key.
+int partition_of(const partitioner& by, const void* key);
+
+/// Throws usage_error where it is for keys of another type.
+void check_key_type(const partitioner& by, const row_type& key);
 
 /// The partition of a key with this hash.
 inline std::uint32_t partition_of_hash(std::uint32_t hash, std::uint32_t partitions) {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "millrace/detail/dataset/aggregator.hpp"
+#include "millrace/detail/dataset/typed_rows.hpp"
 #include "millrace/detail/engine/jobs.hpp"
 
 namespace millrace::detail {
@@ -24,14 +25,6 @@ class row_position {
   step_state& step_;
   std::uint32_t rows_;
 };
-
-/// Constructs the one row of an empty fold, owning its text.
-template <class T, class From>
-void start_fold(row_buffer& to, const From& from) {
-  ::new (to.place()) T(from);
-  to.added();
-  own_row(to.type(), to.data(), to.texts());
-}
 
 template <class A, class T, class F>
 void fold_rows(const F& f, row_buffer& to, const T* rows, row_position& position,
@@ -54,7 +47,7 @@ void reduce_loop(const void* function, row_buffer& to, const chunk& in, step_sta
   const T* rows = static_cast<const T*>(in.rows);
   row_position position(step, in.count);
   if (to.empty()) {
-    start_fold<T>(to, rows[0]);
+    add_row<T>(to, rows[0]);
     position.at = 1;
   }
   fold_rows<T>(function_in<F>(function), to, rows, position, in.count);
@@ -70,7 +63,7 @@ struct fold_function {
 template <class A, class T, class F>
 void fold_loop_from(const void* function, row_buffer& to, const chunk& in, step_state& step) {
   const auto& fold = function_in<fold_function<A, F>>(function);
-  if (to.empty()) start_fold<A>(to, fold.zero);
+  if (to.empty()) add_row<A>(to, fold.zero);
   row_position position(step, in.count);
   fold_rows<A>(fold.f, to, static_cast<const T*>(in.rows), position, in.count);
 }

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "millrace/detail/dataset/node.hpp"
@@ -70,6 +71,8 @@ class lane_scope {
 
 /// All rows, in partition order.
 row_buffer collect_rows(const node_ptr& dataset);
+row_buffer collect_rows(const node_ptr& dataset, std::vector<int> partitions,
+                        std::string_view action);
 std::int64_t count_rows(const node_ptr& dataset);
 /// The rows of each of these partitions, in this order.
 std::vector<std::int64_t> count_partitions(const node_ptr& dataset, std::vector<int> partitions,
@@ -80,6 +83,26 @@ std::vector<std::int64_t> row_positions(const node_ptr& dataset, std::string_vie
 /// The first `n` rows: one partition is read, then four times as many as before, until there are
 /// enough.
 row_buffer take_rows(const node_ptr& dataset, std::int64_t n);
+
+/// An order of rows: the user's own, or that of their values.
+struct row_order {
+  function_state function;
+  bool (*less)(const void* function, const void* a, const void* b) = nullptr;  // null: less_rows
+  bool descending = false;
+
+  bool before(const row_type& type, const void* a, const void* b) const {
+    if (descending) std::swap(a, b);
+    return less == nullptr ? less_rows(type, a, b) : less(function.get(), a, b);
+  }
+};
+/// The first `n` rows by an order; of equal ones those that come first.
+row_buffer take_ordered(const node_ptr& dataset, std::string_view action, std::int64_t n,
+                        const row_order& order);
+/// `n` rows by chance, in an order by chance; all (once each) where there are fewer.
+row_buffer take_sample(const node_ptr& dataset, bool replacement, std::int64_t n,
+                       std::uint64_t seed);
+/// The values of the pairs with this key, in order.
+row_buffer lookup_values(const node_ptr& dataset, const void* key);
 
 /// Folds each partition's rows into at most one row; partitions without one are left out, the
 /// others come in partition order. `loop` folds a chunk into `to` (see folds.hpp).
