@@ -12,12 +12,21 @@
 #include <vector>
 
 #include "millrace/detail/streaming/operations.hpp"
+#include "millrace/detail/streaming/windows.hpp"
 #include "millrace/rdd.hpp"
 
 namespace millrace {
 
 /// The time of a batch: milliseconds since 1970, UTC.
 using batch_time = std::chrono::sys_time<std::chrono::milliseconds>;
+
+/// A stretch of time that slides over a stream: the last `length`, every `slide` (0: as often as
+/// the stream has a batch). Both must be multiples of the stream's own slide, else usage_error. The
+/// first windows are shorter: there is nothing before the start.
+struct window {
+  std::chrono::milliseconds length{0};
+  std::chrono::milliseconds slide{0};
+};
 
 template <class T>
 class dstream;
@@ -171,7 +180,87 @@ class dstream {
                                 detail::missing_parent::is_an_error, std::move(f));
   }
 
+  // ---- windows
+  //
+  // A window's result comes once a slide, for the batches of the last `length`. What the window
+  // reads again it keeps; `persist` on a window is the parent's. No checkpoint is needed.
+
+  /// The rows of all batches in the window, batch by batch.
+  dstream window(millrace::window w) const {
+    return dstream(detail::window_stream(node_, "window", {w.length, w.slide}));
+  }
+  /// How many rows the window has: one row; none before the first row ever came, 0 when it drained.
+  dstream<std::int64_t> count_by_window(millrace::window w) const {
+    auto ones = detail::map_step<T>([](const T&) { return std::int64_t{1}; });
+    ones.operation = "count_by_window";
+    return dstream<std::int64_t>(detail::narrow_stream(node_, ones))
+        .in_window("count_by_window", std::plus<>{}, std::minus<>{}, w);
+  }
+  /// The rows of the window reduced to one; none for a window without rows. `f` must be
+  /// associative; rows come to it in order.
+  template <class F>
+  dstream reduce_by_window(F f, millrace::window w) const {
+    return in_window("reduce_by_window", std::move(f), detail::no_inverse{}, w);
+  }
+  /// The same by taking out what left the window: inverse(f(a, b), a) must be b. From the first
+  /// row on there is always a result, whatever is left of it.
+  template <class F, class Inverse>
+  dstream reduce_by_window(F f, Inverse inverse, millrace::window w) const {
+    return in_window("reduce_by_window", std::move(f), std::move(inverse), w);
+  }
+  /// (row, how often it occurs in the window).
+  template <class... P>
+  dstream<std::pair<T, std::int64_t>> count_by_value_and_window(millrace::window w,
+                                                                P... partitions) const {
+    using pair = std::pair<T, std::int64_t>;
+    auto ones = detail::map_step<T>([](const T& row) { return pair(row, 1); });
+    ones.operation = "count_by_value_and_window";
+    return dstream<pair>(detail::narrow_stream(node_, ones))
+        .template reduced_window<T, std::int64_t>(
+            "count_by_value_and_window", std::plus<>{}, std::minus<>{}, w,
+            [](const pair& row) { return row.second != 0; }, partitions...);
+  }
+
   // ---- rows that are pairs
+
+  /// A key of the window with all its values, in order.
+  template <class... P>
+    requires detail::pair_row<T>
+  auto group_by_key_and_window(millrace::window w, P... partitions) const {
+    using K = typename detail::pair_types<T>::key;
+    const auto by = partitioner_of<K>(partitions...);
+    return each("group_by_key_and_window",
+                [by](const rdd<T>& r) { return rdd<T>(detail::partition_by(r.node(), by)); })
+        .window(w)
+        .each("group_by_key_and_window", [by](const rdd<T>& r) {
+          using V = typename detail::pair_types<T>::value;
+          using row = std::pair<K, std::vector<V>>;
+          return rdd<row>(detail::group_by_key({r.node()}, detail::row_type_of<row>(),
+                                               "group_by_key_and_window", {},
+                                               detail::group_values<K, V>, by));
+        });
+  }
+  /// The values of each key of the window reduced to one. `f(V, V)` must be associative, and need
+  /// not commute. A key that changed costs log2(slides in the window) calls of `f` at most.
+  template <class F, class... P>
+    requires detail::pair_row<T>
+  dstream reduce_by_key_and_window(F f, millrace::window w, P... partitions) const {
+    return reduced_window<typename detail::pair_types<T>::key,
+                          typename detail::pair_types<T>::value>(
+        "reduce_by_key_and_window", std::move(f), detail::no_inverse{}, w, detail::no_filter{},
+        partitions...);
+  }
+  /// The same by taking out what left: `inverse(f(a, b), a)` must be `b`; two calls a key that
+  /// changed. A key stays when all of it has left, with what `inverse` made of it, unless `filter`
+  /// (`bool(const std::pair<K, V>&)`) refuses the pair: then the key is forgotten. Last may come a
+  /// number of partitions or a partitioner.
+  template <class F, class Inverse, class... More>
+    requires detail::pair_row<T> && (!std::is_convertible_v<Inverse, millrace::window>)
+  dstream reduce_by_key_and_window(F f, Inverse inverse, millrace::window w, More... more) const {
+    using K = typename detail::pair_types<T>::key;
+    using V = typename detail::pair_types<T>::value;
+    return windowed_by_inverse<K, V>(std::move(f), std::move(inverse), w, std::move(more)...);
+  }
 
   template <class F>
     requires detail::pair_row<T>
@@ -309,6 +398,76 @@ class dstream {
     return detail::derive<T, W>({node_, other.node()}, operation,
                                 detail::missing_parent::is_an_error,
                                 [f, n](const rdd<T>& a, const rdd<W>& b) { return f(a, b, n); });
+  }
+  template <class K, class... P>
+  detail::partitioner_ptr partitioner_of(P... p) const {
+    static_assert(sizeof...(P) <= 1, "millrace: give one number of partitions or one partitioner.");
+    detail::check_key<K>();
+    if constexpr (sizeof...(P) == 0)
+      return detail::partitioner_for<K>(detail::default_parallelism(node_));
+    else return detail::partitioner_for<K>(p...);
+  }
+  template <class K, class V, class F, class Inverse>
+  dstream windowed_by_inverse(F f, Inverse inverse, millrace::window w) const {
+    return reduced_window<K, V>("reduce_by_key_and_window", std::move(f), std::move(inverse), w,
+                                detail::no_filter{});
+  }
+  template <class K, class V, class F, class Inverse, class First, class... P>
+  dstream windowed_by_inverse(F f, Inverse inverse, millrace::window w, First first, P... p) const {
+    if constexpr (std::is_invocable_r_v<bool, const First&, const T&>)
+      return reduced_window<K, V>("reduce_by_key_and_window", std::move(f), std::move(inverse), w,
+                                  std::move(first), p...);
+    else if constexpr (sizeof...(P) == 0)
+      return reduced_window<K, V>("reduce_by_key_and_window", std::move(f), std::move(inverse), w,
+                                  detail::no_filter{}, first);
+    else
+      return reduced_window<K, V>("reduce_by_key_and_window", std::move(f), std::move(inverse), w,
+                                  p..., first);
+  }
+  /// REQUIRES: rows are std::pair<K, V>.
+  template <class K, class V, class F, class Inverse, class Filter, class... P>
+  dstream reduced_window(std::string_view operation, F f, Inverse inverse, millrace::window w,
+                         Filter filter, P... p) const {
+    detail::check_key<K>();
+    static_assert(
+        std::is_invocable_r_v<V, const F&, const V&, const V&>,
+        "millrace: a window is reduced by a function of two values that returns such a value.");
+    constexpr bool invertible = !std::is_same_v<Inverse, detail::no_inverse>;
+    if constexpr (invertible)
+      static_assert(std::is_invocable_r_v<V, const Inverse&, const V&, const V&>,
+                    "millrace: the inverse takes two values and returns such a value.");
+    static_assert(!invertible || !detail::holds_views_v<V>,
+                  "millrace: what a window with an inverse keeps cannot be views; map the values "
+                  "to types that own their text (std::string) first.");
+    const auto by = partitioner_of<K>(p...);
+    const auto& rows = detail::row_type_of<std::pair<K, V>>();
+    if constexpr (detail::holds_views_v<V>) {
+      // Values which view text that would have to outlive its batch: reduced anew from what the
+      // batches gave.
+      const auto reduce = [f, by, operation](const rdd<T>& r) {
+        return rdd<T>(detail::aggregate_by_key(r.node(), detail::row_type_of<std::pair<K, V>>(),
+                                               operation, detail::reduce_aggregator<K, V>(f), by));
+      };
+      return each(operation, reduce).window(w).each(operation, reduce);
+    } else {
+      return dstream(detail::reduced_window_stream(
+          node_, rows, operation, detail::reduce_aggregator<K, V>(f),
+          detail::functions_of_window<K, V>(f, std::move(inverse), std::move(filter)),
+          {w.length, w.slide}, by));
+    }
+  }
+  /// All rows under one key.
+  template <class F, class Inverse>
+  dstream in_window(std::string_view operation, F f, Inverse inverse, millrace::window w) const {
+    using pair = std::pair<char, T>;
+    auto keyed = detail::map_step<T>([](const T& row) { return pair('\0', row); });
+    keyed.operation = operation;
+    auto value = detail::map_step<pair>([](const pair& row) { return row.second; });
+    value.operation = operation;
+    return dstream<pair>(detail::narrow_stream(node_, keyed))
+        .template reduced_window<char, T>(operation, std::move(f), std::move(inverse), w,
+                                          detail::no_filter{}, 1)
+        .on_rows(std::move(value));
   }
   /// By default the context's parallelism, whatever the batches have: then all are partitioned
   /// alike.

@@ -120,8 +120,12 @@ std::vector<task_result> scheduler::run(const job& what) {
 }
 
 void scheduler::prepare(running_job& job, const node& dataset) {
-  if (!job.prepared.insert(&dataset).second) return;
+  if (!job.prepared.insert(&dataset).second || dataset.computed()) return;
   if (dataset.kept() != storage_level::none && blocks_.has_all(dataset)) return;
+  // Earlier batches first. Not by recursion: many may wait.
+  std::vector<node_ptr> earlier;
+  for (node_ptr one = dataset.before(); one != nullptr; one = one->before()) earlier.push_back(one);
+  for (auto one = earlier.rbegin(); one != earlier.rend(); ++one) prepare(job, **one);
   for (const auto& parent : dataset.parents()) prepare(job, *parent);
   for (const auto& from : dataset.shuffles()) compute(job, *from);
 }

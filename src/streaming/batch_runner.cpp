@@ -59,6 +59,8 @@ std::unique_ptr<batch> batch_runner::generate(time_point_ms time) {
         throw;
       }
     }
+    for (const stream_node* stream : graph_.with_state())
+      if (node_ptr made = stream->known_dataset(time)) b->state.push_back(std::move(made));
   } catch (...) {
     rethrow_for(time, where, operation);
   }
@@ -101,6 +103,7 @@ void batch_runner::run(batch& b, std::size_t job) {
   try {
     const lane_scope lane(operation.lane);
     operation.function.run(operation.function.function.get(), dataset, b.time);
+    if (job + 1 == b.jobs.size()) settle(b);
   } catch (...) {
     if (core_.events().wanted())
       publish(event::kind::output_operation_failed, describe(std::current_exception()));
@@ -108,6 +111,18 @@ void batch_runner::run(batch& b, std::size_t job) {
   }
   if (core_.events().wanted())
     publish(event::kind::output_operation_completed, std::string(operation.operation));
+}
+
+/// Outputs may have left partitions out (print), or read nothing: state stands still for none.
+void batch_runner::settle(const batch& b) {
+  for (const node_ptr& dataset : b.state) {
+    if (dataset->computed()) continue;
+    run_job({dataset, all_partitions(*dataset), "settle",
+             [&dataset](task_context& task, int partition) -> task_result {
+               dataset->open(partition, task);
+               return {};
+             }});
+  }
 }
 
 void batch_runner::complete(batch& b) {

@@ -23,8 +23,9 @@ struct batch {
 
   time_point_ms time;
   std::vector<job> jobs;
-  std::size_t next = 0;  // the first job that nobody took
-  std::size_t left = 0;  // jobs that have not ended
+  std::vector<node_ptr> state;  // datasets that the next batch follows from
+  std::size_t next = 0;         // the first job that nobody took
+  std::size_t left = 0;         // jobs that have not ended
   std::int64_t records = 0;
   std::chrono::steady_clock::time_point submitted{};
   std::chrono::steady_clock::time_point started{};
@@ -58,6 +59,7 @@ class batch_runner {
   void current(time_point_ms time) { current_ = time.time_since_epoch().count(); }
 
  private:
+  static void settle(const batch& b);
   void forget_finished();
 
   stream_graph& graph_;

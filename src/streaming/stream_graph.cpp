@@ -27,16 +27,24 @@ void stream_graph::start(time_point_ms zero) {
   // A stack of our own: a graph may be deep.
   std::unordered_set<stream_node*> seen;
   std::vector<stream_node*> todo;
+  const auto visit = [&] {
+    while (!todo.empty()) {
+      stream_node* const node = todo.back();
+      todo.pop_back();
+      if (!seen.insert(node).second) continue;
+      used_.push_back(node);
+      if (node->has_state()) with_state_.push_back(node);
+      node->start(zero);
+      for (const stream_ptr& parent : node->parents()) todo.push_back(parent.get());
+    }
+  };
   for (const auto& output : outputs_) todo.push_back(output->from.get());
-  for (const auto& input : inputs_) todo.push_back(input.get());
-  while (!todo.empty()) {
-    stream_node* const node = todo.back();
-    todo.pop_back();
-    if (!seen.insert(node).second) continue;
-    used_.push_back(node);
-    node->start(zero);
-    for (const stream_ptr& parent : node->parents()) todo.push_back(parent.get());
+  visit();
+  for (const auto& input : inputs_) {
+    if (seen.contains(input.get())) used_inputs_.push_back(input.get());
+    todo.push_back(input.get());
   }
+  visit();
   for (stream_node* const node : used_) node->remember(remember_);
 }
 
@@ -56,6 +64,7 @@ bool stream_graph::holds_records() const {
 std::int64_t stream_graph::allocate(time_point_ms time) {
   std::int64_t records = 0;
   for (const auto& input : inputs_) records += std::max<std::int64_t>(0, input->allocate(time));
+  for (input_stream* const input : used_inputs_) input->dataset(time);
   return records;
 }
 
@@ -64,7 +73,11 @@ void stream_graph::forget(time_point_ms done) {
 }
 
 void stream_graph::clear() {
+  // Nodes hold datasets, and state, for their handles may live on.
+  for (stream_node* const node : used_) node->clear();
   used_.clear();
+  used_inputs_.clear();
+  with_state_.clear();
   outputs_.clear();
   inputs_.clear();
 }

@@ -40,6 +40,12 @@ stream_engine_ptr stream_node::engine() const {
   return engine;
 }
 
+node_ptr stream_node::known_dataset(time_point_ms time) const {
+  for (const made& one : generated_)
+    if (one.time == time) return one.dataset;
+  return {};
+}
+
 node_ptr stream_node::dataset(time_point_ms time) {
   for (const made& one : generated_)
     if (one.time == time) return one.dataset;

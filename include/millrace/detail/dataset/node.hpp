@@ -83,6 +83,13 @@ class node {
   /// The same as raw text, where the rows are lines of blocks; else null.
   virtual std::unique_ptr<block_cursor> open_blocks(int partition, task_context& task) const;
 
+  // ---- datasets that keep what they computed
+  /// True once it holds all its partitions itself: what it was made from is not needed any more.
+  virtual bool computed() const { return false; }
+  /// A dataset (of an earlier batch) whose partitions must be computed before this one's, in the
+  /// same task; null once they were.
+  virtual node_ptr before() const { return {}; }
+
   // ---- what the program may set later
   storage_level kept() const { return kept_.load(std::memory_order_acquire); }
   void keep(storage_level level) const;

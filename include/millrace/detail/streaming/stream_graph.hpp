@@ -59,8 +59,11 @@ class stream_graph {
   /// Whether records wait for a batch. REQUIRES: inputs are closed.
   bool holds_records() const;
 
-  /// Gives all that waits to the batch; the number of records.
+  /// Gives all that waits to the batch, as datasets of the inputs that outputs need, even if no
+  /// output asks for them at this time (a window that slides by more); the number of records.
   std::int64_t allocate(time_point_ms time);
+  /// The streams that outputs need in which a batch follows from the one before.
+  const std::vector<stream_node*>& with_state() const { return with_state_; }
   /// Drops datasets that no later batch needs, once this one is done. REQUIRES: nobody generates.
   void forget(time_point_ms done);
   /// Drops everything: handles in the program's functions may keep the context alive through it.
@@ -72,7 +75,9 @@ class stream_graph {
   std::chrono::milliseconds remember_{0};
   std::vector<std::shared_ptr<input_stream>> inputs_;
   std::vector<std::unique_ptr<output_operation>> outputs_;
-  std::vector<stream_node*> used_;  // all that outputs need
+  std::vector<stream_node*> used_;  // all that outputs need, and the inputs
+  std::vector<input_stream*> used_inputs_;
+  std::vector<stream_node*> with_state_;
 };
 
 }  // namespace millrace::detail

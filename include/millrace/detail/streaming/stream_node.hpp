@@ -58,20 +58,29 @@ class stream_node {
   void name(std::string text) { name_ = std::move(text); }
   /// What the program called it, else its operation.
   std::string name() const { return name_.empty() ? std::string(operation_) : name_; }
-  void keep(storage_level level) { kept_ = level; }
+  virtual void keep(storage_level level) { kept_ = level; }
+  /// Its datasets will be read by several batches: keeps them, unless the program said how.
+  virtual void keep_for_reading() {
+    if (kept_ == storage_level::none) kept_ = storage_level::memory;
+  }
 
   // ---- for the graph
   virtual void start(time_point_ms zero) { zero_ = zero; }
   /// Datasets stay for at least so long after their batch; parents for what this one needs of them.
   void remember(std::chrono::milliseconds at_least);
   void forget(time_point_ms up_to);
-  void clear() { generated_.clear(); }
+  virtual void clear() { generated_.clear(); }
+  /// Whether a batch follows from the one before: then each batch is computed whole.
+  virtual bool has_state() const { return false; }
+  /// The dataset of a time if it was asked for; else null.
+  node_ptr known_dataset(time_point_ms time) const;
 
  protected:
   /// Called at most once a time, only for valid ones.
   virtual node_ptr compute(time_point_ms time) = 0;
   /// How long a parent must remember so that this one can: a window adds its length.
   virtual std::chrono::milliseconds parents_remember() const { return remember_; }
+  std::chrono::milliseconds remembered() const { return remember_; }
 
  private:
   struct made {
@@ -98,6 +107,7 @@ class input_stream : public stream_node {
   explicit input_stream(facts f);
 
   int id() const { return id_; }
+  void keep_for_reading() override {}  // what was received lies in memory
 
   /// Begins to receive; must not block. Called once.
   virtual void open() {}

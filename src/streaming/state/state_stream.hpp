@@ -1,0 +1,42 @@
+// A stream whose dataset of a batch follows from that of the batch before.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "millrace/detail/dataset/partitioner.hpp"
+#include "millrace/detail/streaming/stream_node.hpp"
+#include "streaming/state/state_dataset.hpp"
+
+namespace millrace::detail {
+
+class state_stream : public stream_node {
+ public:
+  state_stream(facts f, std::shared_ptr<const state_operation> operation, partitioner_ptr by);
+
+  const partitioner_ptr& by() const { return by_; }
+
+  bool has_state() const override { return true; }
+  void keep_for_reading() override {}  // its datasets hold their rows themselves
+  void clear() override;
+
+ protected:
+  node_ptr compute(time_point_ms time) final;
+  /// What the batch reads, partitioned by `by()`.
+  virtual std::vector<node_ptr> inputs(time_point_ms time) = 0;
+  /// What the first batch reads besides, before all else; null: nothing. It becomes batch 0.
+  virtual node_ptr initial() const { return {}; }
+
+ private:
+  std::shared_ptr<state_dataset> make(std::int64_t number, time_point_ms time,
+                                      std::vector<node_ptr> from);
+
+  std::shared_ptr<state_store> store_;
+  partitioner_ptr by_;
+  std::shared_ptr<state_dataset> last_;
+};
+
+/// The default partitioner of a stream's operations by key, or into so many partitions.
+partitioner_ptr stream_partitioner(const stream_ptr& stream, const row_type& key);
+
+}  // namespace millrace::detail

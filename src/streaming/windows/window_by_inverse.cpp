@@ -1,0 +1,179 @@
+// A window with an inverse: what leaves is taken out of the last result, what enters added to it.
+#include <algorithm>
+#include <deque>
+#include <utility>
+
+#include "streaming/windows/reduced_window.hpp"
+
+namespace millrace::detail {
+namespace {
+
+/// What a unit that is in the window gave.
+struct inverse_unit {
+  std::int64_t number;
+  std::vector<std::uint32_t> keys;
+  row_buffer values;
+};
+
+struct inverse_memory final : state_memory {
+  std::deque<inverse_unit> units;
+
+  // Of keys that a filter took out the window may still have slides; an id used later for another
+  // key would be wrong.
+  bool needs(std::uint32_t id) const override {
+    if (!known) {
+      known = true;
+      for (const inverse_unit& unit : units)
+        for (const std::uint32_t one : unit.keys) {
+          if (used.size() <= one) used.resize(std::size_t{one} + 1);
+          used[one] = 1;
+        }
+    }
+    return id < used.size() && used[id] != 0;
+  }
+  void renumber(const std::vector<std::uint32_t>& ids) override {
+    for (inverse_unit& unit : units)
+      for (std::uint32_t& id : unit.keys) id = ids[id];
+    place = {};
+  }
+
+  mutable std::vector<std::uint8_t> used;  // by id, of the batch that asked last
+  mutable bool known = false;
+  std::vector<std::uint32_t> place;  // by id, of one attempt only: 1 + where it is; else 0
+};
+
+class inverse_window final : public state_operation {
+ public:
+  inverse_window(std::string_view name, const row_type& pairs, window_functions f,
+                 window_units units)
+      : state_operation(name, *pairs.field(0).type, *pairs.field(1).type),
+        pairs_(pairs),
+        f_(std::move(f)),
+        units_(units) {}
+
+  std::unique_ptr<state_memory> make_memory() const override {
+    return std::make_unique<inverse_memory>();
+  }
+
+  void compute(state_work& work) const override {
+    auto& memory = static_cast<inverse_memory&>(*work.memory);
+    memory.place.resize(std::max<std::size_t>(memory.place.size(), work.table.ids()));
+    std::vector<std::uint32_t>& ids = work.changes.ids;
+    struct clearing {
+      std::vector<std::uint32_t>& place;
+      const std::vector<std::uint32_t>& ids;
+      ~clearing() {
+        for (const std::uint32_t id : ids) place[id] = 0;
+      }
+    } const when_done{memory.place, ids};
+
+    row_buffer sums(value());  // of keys that are in several units that leave, or enter, at once
+    sums.reserve(rows_that_meet(work, memory));
+    std::vector<const void*> leaving;
+    std::vector<const void*> entering;
+    const auto add = [&](std::vector<const void*>& side, const std::vector<std::uint32_t>& keys,
+                         const row_buffer& values) {
+      for (std::size_t i = 0; i < keys.size(); ++i) {
+        std::uint32_t& place = memory.place[keys[i]];
+        if (place == 0) {
+          ids.push_back(keys[i]);
+          place = static_cast<std::uint32_t>(ids.size());
+          leaving.push_back(nullptr);
+          entering.push_back(nullptr);
+        }
+        const void*& slot = side[place - 1];
+        if (slot == nullptr) {
+          slot = values.row(i);
+        } else {
+          void* const sum = sums.place();
+          f_.combine(f_.function.get(), slot, values.row(i), sum);
+          sums.added();
+          slot = sum;
+        }
+      }
+    };
+    const std::int64_t until = work.number * units_.slide - units_.length;
+    for (const inverse_unit& unit : memory.units)
+      if (unit.number <= until) add(leaving, unit.keys, unit.values);
+    for (const keyed_rows& input : work.inputs) add(entering, input.keys, input.values);
+
+    std::vector<const void*> before(ids.size());
+    for (std::size_t i = 0; i < ids.size(); ++i) before[i] = work.table.value(ids[i]);
+    row_buffer& out = work.changes.values;
+    out.reserve(ids.size());
+    f_.move(f_.function.get(), {before.data(), leaving.data(), entering.data(),
+                                static_cast<std::uint32_t>(ids.size()), &out});
+    work.changes.alive.assign(ids.size(), 1);
+    if (f_.filter != nullptr) filter(work);
+  }
+
+  void committed(state_work& work) const override {
+    auto& memory = static_cast<inverse_memory&>(*work.memory);
+    const std::int64_t first = units_.first_of(work.number);
+    for (std::size_t i = 0; i < work.inputs.size(); ++i)
+      memory.units.push_back({first + static_cast<std::int64_t>(i), std::move(work.inputs[i].keys),
+                              std::move(work.inputs[i].values)});
+    while (memory.units.front().number <= work.number * units_.slide - units_.length)
+      memory.units.pop_front();
+    memory.known = false;
+    memory.used.clear();
+  }
+
+ private:
+  /// At most so many sums are made: none where one unit enters and one leaves.
+  std::size_t rows_that_meet(const state_work& work, const inverse_memory& memory) const {
+    if (units_.slide == 1) return 0;
+    std::size_t n = 0;
+    for (const inverse_unit& unit : memory.units) {
+      if (unit.number <= work.number * units_.slide - units_.length) n += unit.keys.size();
+    }
+    for (const keyed_rows& input : work.inputs) n += input.keys.size();
+    return n;
+  }
+
+  /// Keys whose value the filter refuses go.
+  void filter(state_work& work) const {
+    staged_changes& changes = work.changes;
+    row_buffer kept(value());
+    row_buffer rows(pairs_);
+    std::vector<std::uint8_t> keep(chunk_rows);
+    const std::uint32_t key_at = pairs_.field(0).offset;
+    const std::uint32_t value_at = pairs_.field(1).offset;
+    for (std::size_t i = 0; i < changes.ids.size(); i += chunk_rows) {
+      const std::size_t n = std::min<std::size_t>(chunk_rows, changes.ids.size() - i);
+      rows.clear();
+      rows.reserve(n);
+      for (std::size_t j = 0; j < n; ++j) {
+        char* const row = static_cast<char*>(rows.place());
+        copy_rows(value(), row + value_at, changes.values.row(i + j), 1);
+        try {
+          work.table.make_key(changes.ids[i + j], row + key_at);
+        } catch (...) {
+          destroy_rows(value(), row + value_at, 1);
+          throw;
+        }
+        rows.added();
+      }
+      f_.filter(f_.function.get(), rows.data(), static_cast<std::uint32_t>(n), keep.data());
+      for (std::size_t j = 0; j < n; ++j) {
+        changes.alive[i + j] = keep[j];
+        if (keep[j] != 0) kept.append({changes.values.row(i + j), 1, true});
+      }
+    }
+    changes.values = std::move(kept);
+  }
+
+  const row_type& pairs_;
+  window_functions f_;
+  window_units units_;
+};
+
+}  // namespace
+
+std::shared_ptr<const state_operation> window_by_inverse(std::string_view name,
+                                                         const row_type& pairs, window_functions f,
+                                                         window_units units) {
+  return std::make_shared<inverse_window>(name, pairs, std::move(f), units);
+}
+
+}  // namespace millrace::detail
