@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -12,8 +14,10 @@
 #include <vector>
 
 #include "millrace/detail/streaming/operations.hpp"
+#include "millrace/detail/streaming/state.hpp"
 #include "millrace/detail/streaming/windows.hpp"
 #include "millrace/rdd.hpp"
+#include "millrace/state.hpp"
 
 namespace millrace {
 
@@ -30,6 +34,8 @@ struct window {
 
 template <class T>
 class dstream;
+template <class Out, class K, class S>
+class mapped_dstream;
 
 namespace detail {
 
@@ -221,8 +227,6 @@ class dstream {
             [](const pair& row) { return row.second != 0; }, partitions...);
   }
 
-  // ---- rows that are pairs
-
   /// A key of the window with all its values, in order.
   template <class... P>
     requires detail::pair_row<T>
@@ -261,6 +265,57 @@ class dstream {
     using V = typename detail::pair_types<T>::value;
     return windowed_by_inverse<K, V>(std::move(f), std::move(inverse), w, std::move(more)...);
   }
+
+  // ---- state
+  //
+  // What is kept for a key from batch to batch lies in memory, partitioned by key; no checkpoint is
+  // needed. A batch whose functions throw leaves the state as it was. State holds no views; keys
+  // may, the state owns their text.
+
+  /// (K, S) of all keys that have a state, once `f` gave each its new one; none forgets the key.
+  /// `f(std::span<const V> values, std::optional<S> before) -> std::optional<S>` is called in every
+  /// batch for each key with new values (in order) and, unless `.idle` is mr::idle::skip, for each
+  /// with a state. With it a batch costs what its own keys cost, and reading the result.
+  template <class S, class F>
+    requires detail::pair_row<T>
+  auto update_state_by_key(
+      F f, update_state_options<typename detail::pair_types<T>::key, S> options = {}) const {
+    using K = typename detail::pair_types<T>::key;
+    using V = typename detail::pair_types<T>::value;
+    check_state<S>();
+    static_assert(
+        std::is_invocable_r_v<std::optional<S>, const F&, std::span<const V>, std::optional<S>>,
+        "millrace: the function of update_state_by_key takes (std::span<const V>, "
+        "std::optional<S>) and returns std::optional<S>.");
+    return dstream<std::pair<K, S>>(detail::update_state_stream(
+        node_, detail::row_type_of<std::pair<K, S>>(), detail::update_of<V, S>(std::move(f)),
+        options.idle == idle::call, initial_of(options),
+        partitioner_of<K>(by_default(options.partitions))));
+  }
+  /// What `f(const K&, const V* value, mr::state<S>&)` gives for each row, in order within a
+  /// partition: a row, a std::optional of one, or nothing. A key that was idle for longer than
+  /// `.timeout` gets one call with null for its value and `state.timing_out()`; then its state is
+  /// gone. A batch costs what its own keys cost; keys that are idle cost nothing.
+  ///
+  /// The result's `snapshots()` gives (K, S) of all keys in each batch. Where `f` gives nothing,
+  /// that is all the result has.
+  template <class S, class F>
+    requires detail::pair_row<T>
+  auto map_with_state(
+      F f, map_with_state_options<typename detail::pair_types<T>::key, S> options = {}) const {
+    using K = typename detail::pair_types<T>::key;
+    using V = typename detail::pair_types<T>::value;
+    using R = typename detail::map_state_result<K, V, S, F>::type;
+    check_state<S>();
+    const auto by = partitioner_of<K>(by_default(options.partitions));
+    return mapped_dstream<typename detail::emitted_by<R>::type, K, S>(
+        detail::map_with_state_stream(node_, detail::row_type_of<std::pair<K, S>>(),
+                                      detail::map_state_of<K, V, S>(std::move(f)),
+                                      initial_of(options), options.timeout, by),
+        by);
+  }
+
+  // ---- rows that are pairs
 
   template <class F>
     requires detail::pair_row<T>
@@ -399,6 +454,17 @@ class dstream {
                                 detail::missing_parent::is_an_error,
                                 [f, n](const rdd<T>& a, const rdd<W>& b) { return f(a, b, n); });
   }
+  template <class S>
+  static void check_state() {
+    static_assert(std::is_same_v<S, std::decay_t<S>>, "millrace: state is a value.");
+    static_assert(!detail::holds_views_v<S>,
+                  "millrace: state outlives the text that a view in it would refer to; take a type "
+                  "that owns its text (std::string).");
+  }
+  template <class Options>
+  static detail::node_ptr initial_of(const Options& options) {
+    return options.initial ? options.initial->node() : detail::node_ptr();
+  }
   template <class K, class... P>
   detail::partitioner_ptr partitioner_of(P... p) const {
     static_assert(sizeof...(P) <= 1, "millrace: give one number of partitions or one partitioner.");
@@ -476,6 +542,35 @@ class dstream {
   }
 
   detail::stream_ptr node_;
+};
+
+/// What `map_with_state` gives: a stream of what its function emits, and all state.
+template <class Out, class K, class S>
+class mapped_dstream : public dstream<Out> {
+ public:
+  /// For the engine.
+  mapped_dstream(detail::stream_ptr node, detail::partitioner_ptr by)
+      : dstream<Out>(std::move(node)), by_(std::move(by)) {}
+
+  /// (K, S) of every key as each batch left it, in order of the keys' arrival.
+  dstream<std::pair<K, S>> snapshots() const {
+    using pair = std::pair<K, S>;
+    return dstream<pair>(detail::snapshots_stream(this->node(), detail::row_type_of<pair>(), by_));
+  }
+
+ private:
+  detail::partitioner_ptr by_;
+};
+
+template <class K, class S>
+class mapped_dstream<void, K, S> {
+ public:
+  mapped_dstream(detail::stream_ptr node, const detail::partitioner_ptr&) : all_(std::move(node)) {}
+
+  dstream<std::pair<K, S>> snapshots() const { return all_; }
+
+ private:
+  dstream<std::pair<K, S>> all_;
 };
 
 namespace detail {

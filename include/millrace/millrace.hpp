@@ -17,6 +17,7 @@
 #include "millrace/rdd.hpp"
 #include "millrace/rows.hpp"
 #include "millrace/split.hpp"
+#include "millrace/state.hpp"
 #include "millrace/storage_level.hpp"
 #include "millrace/streaming_context.hpp"
 #include "millrace/streaming_listener.hpp"

@@ -103,7 +103,7 @@ void keyed_table::take(keyed_table& from, const std::vector<std::uint8_t>& keep,
                        std::vector<std::uint32_t>& ids) {
   const row_type& type = key();
   const std::uint32_t stride = type.size;
-  ids.assign(keep.size(), 0);
+  ids.assign(keep.size(), no_id);
   const aligned_memory keys = allocate_aligned(std::size_t{chunk_rows} * stride);
   std::uint32_t found[chunk_capacity];
   std::vector<std::uint32_t> old;

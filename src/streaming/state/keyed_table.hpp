@@ -14,6 +14,8 @@ namespace millrace::detail {
 
 class keyed_table;
 
+inline constexpr std::uint32_t no_id = UINT32_MAX;
+
 /// What a batch changes: each key once. Made beside the table, which a failed attempt leaves as it
 /// was; the seam where a checkpoint can take the difference between two versions.
 struct staged_changes {
@@ -75,7 +77,8 @@ class keyed_table {
   /// Takes the changes over; `now` is the version that was current, the new one is returned.
   version_ptr commit(staged_changes& changes, const version_ptr& now);
   /// Takes over the keys of `from` for which `keep` has a 1, in order; where it is read by nobody
-  /// else, with its values. `ids[old]` is the new id.
+  /// else, with its values. `ids[old]` is the new id,
+  /// or no_id.
   void take(keyed_table& from, const std::vector<std::uint8_t>& keep, bool shared,
             std::vector<std::uint32_t>& ids);
 

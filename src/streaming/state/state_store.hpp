@@ -18,7 +18,7 @@ class state_memory {
   virtual ~state_memory();
   /// Whether the key of this id is needed though it has no value.
   virtual bool needs(std::uint32_t id) const = 0;
-  /// Ids have changed: ids[old] is the new one of each that was kept.
+  /// Ids have changed: ids[old] is the new one, or no_id where the key is forgotten.
   virtual void renumber(const std::vector<std::uint32_t>& ids) = 0;
 };
 

@@ -42,8 +42,4 @@ void state_stream::clear() {
   stream_node::clear();
 }
 
-partitioner_ptr stream_partitioner(const stream_ptr& stream, const row_type& key) {
-  return hash_partitioner_for(key, default_parallelism(stream));
-}
-
 }  // namespace millrace::detail

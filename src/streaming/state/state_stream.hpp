@@ -36,7 +36,4 @@ class state_stream : public stream_node {
   std::shared_ptr<state_dataset> last_;
 };
 
-/// The default partitioner of a stream's operations by key, or into so many partitions.
-partitioner_ptr stream_partitioner(const stream_ptr& stream, const row_type& key);
-
 }  // namespace millrace::detail
