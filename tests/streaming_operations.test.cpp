@@ -1,6 +1,7 @@
 // Batches in, batches out, for every operation on streams.
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <string>
 
 #include "millrace/error.hpp"
@@ -204,6 +205,111 @@ TEST(StreamingOperations, joins_are_within_a_batch) {
                                 {{2, {"y", 20}}, {3, {nullopt, 30}}}, {{1, {nullopt, 10}}}}));
   EXPECT_EQ(full.batches()[0].size(), 3U);
   EXPECT_EQ(both.batches()[0].size(), 3U);
+}
+
+struct by_parity {
+  int partitions() const { return 2; }
+  int operator()(int key) const { return key & 1; }
+  bool operator==(const by_parity&) const = default;
+};
+
+TEST(StreamingOperations, by_key_into_given_partitions) {
+  stream_fixture s{{.master = "local[2]", .batch = 1s}};
+  auto in = s.input<std::pair<int, int>>();
+  std::vector<int> partitions;
+  const auto note = [&](const auto& r) { partitions.push_back(r.partitions()); };
+  in.reduce_by_key(std::plus<>{}, 3).for_each_rdd(note);
+  in.group_by_key(4).for_each_rdd(note);
+  in.join(in, 5).for_each_rdd(note);
+  in.count_by_value(6).for_each_rdd(note);
+  auto odd_even = s.collect(in.reduce_by_key(std::plus<>{}, by_parity{}).glom());
+  s.feed(in, {{{1, 1}, {2, 2}, {3, 3}}});
+  s.run();
+  EXPECT_EQ(partitions, (std::vector<int>{3, 4, 5, 6}));
+  EXPECT_EQ(odd_even.batches()[0][0].size(), 1U);
+  EXPECT_EQ(odd_even.batches()[0][1].size(), 2U);
+}
+
+TEST(StreamingOperations, cogroup_of_several) {
+  stream_fixture s{{.master = "local[2]", .batch = 1s}};
+  auto a = s.input<std::pair<int, std::string>>();
+  auto b = s.input<std::pair<int, int>>();
+  auto c = s.input<std::pair<int, double>>();
+  auto seen = s.collect(a.cogroup(b, c));
+  s.feed(a, {{{1, "x"}, {1, "y"}}, {}});
+  s.feed(b, {{{1, 7}}, {{2, 8}}});
+  s.feed(c, {{{3, 0.5}}});
+  s.run();
+  using row =
+      std::pair<int, std::tuple<std::vector<std::string>, std::vector<int>, std::vector<double>>>;
+  EXPECT_EQ(seen.sorted(),
+            (lists<row>{{{1, {{"x", "y"}, {7}, {}}}, {3, {{}, {}, {0.5}}}}, {{2, {{}, {8}, {}}}}}));
+}
+
+TEST(StreamingOperations, slice_gives_what_is_remembered) {
+  stream_fixture s{{.master = "local[2]", .batch = 1s}};
+  auto in = s.input<int>();
+  auto doubled = in.map([](int x) { return 2 * x; });
+  auto every_second = in.window({.length = 2s, .slide = 2s});
+  auto a = s.collect(doubled);
+  auto b = s.collect(every_second);
+  s.streaming().remember(10s);
+  EXPECT_THROW(doubled.slice(batch_time(1s), batch_time(2s)), usage_error);  // not started
+  s.feed(in, {{1}, {2}, {3}, {4}, {5}});
+  s.run();
+  const auto rows = [](const auto& datasets) {
+    lists<int> all;
+    for (const auto& one : datasets) all.push_back(one.collect().to_vector());
+    return all;
+  };
+  EXPECT_EQ(rows(doubled.slice(batch_time(2s), batch_time(4s))), (lists<int>{{4}, {6}, {8}}));
+  EXPECT_EQ(rows(doubled.slice(batch_time(2500ms), batch_time(3999ms))), (lists<int>{{4}, {6}}));
+  EXPECT_EQ(rows(doubled.slice(batch_time(-5s), batch_time(1s))), (lists<int>{{2}}));
+  EXPECT_EQ(rows(doubled.slice(batch_time(5s), batch_time(99s))), (lists<int>{{10}}));
+  EXPECT_EQ(rows(every_second.slice(batch_time(1s), batch_time(5s))), (lists<int>{{1, 2}, {3, 4}}));
+  EXPECT_THROW(doubled.slice(batch_time(2s), batch_time(1s)), usage_error);
+}
+
+TEST(StreamingOperations, slice_of_a_forgotten_batch_says_what_to_do) {
+  stream_fixture s{{.master = "local[2]", .batch = 1s}};
+  auto in = s.input<int>();
+  auto seen = s.collect(in);
+  s.feed(in, {{1}, {2}, {3}, {4}});
+  s.run();
+  try {
+    in.slice(batch_time(1s), batch_time(4s));
+    FAIL();
+  } catch (const usage_error& e) {
+    EXPECT_NE(std::string(e.what()).find("remember"), std::string::npos) << e.what();
+  }
+}
+
+TEST(StreamingOperations, object_files_are_written_and_read_back) {
+  const std::string directory = ::testing::TempDir() + "millrace_object_files";
+  std::filesystem::remove_all(directory);
+  stream_fixture s{{.master = "local[2]", .batch = 1s}};
+  auto in = s.input<word_count>();
+  in.save_as_object_files(directory + "/rows", "o");
+  s.feed(in, {{{"a", 1}, {"b", 2}}, {}});
+  s.run();
+  EXPECT_EQ(s.context().object_file<word_count>(directory + "/rows-1000.o").count(), 2);
+  EXPECT_EQ(s.context().object_file<word_count>(directory + "/rows-2000.o").count(), 0);
+  std::filesystem::remove_all(directory);
+}
+
+TEST(StreamingOperations, checkpoint_intervals_are_multiples_of_the_slide) {
+  for (const auto interval : {500ms, 1500ms}) {
+    stream_fixture s{{.master = "local[2]", .batch = 1s}};
+    auto in = s.input<int>();
+    auto seen = s.collect(in.checkpoint(interval));
+    EXPECT_THROW(s.advance(), usage_error);
+  }
+  stream_fixture s{{.master = "local[2]", .batch = 1s}};
+  auto in = s.input<int>();
+  auto seen = s.collect(in.map([](int x) { return x; }).checkpoint(2s));
+  s.advance();
+  EXPECT_THROW(in.checkpoint(1s), usage_error);
+  EXPECT_EQ(seen.batches(), (lists<int>{{}}));
 }
 
 TEST(StreamingOperations, bool_rows_and_rows_that_view) {

@@ -157,12 +157,13 @@ class dstream {
         .on_rows(std::move(value));
   }
   /// (row, how often it occurs in the batch).
-  dstream<std::pair<T, std::int64_t>> count_by_value(int partitions = 0) const {
+  template <class... P>
+  dstream<std::pair<T, std::int64_t>> count_by_value(P... partitions) const {
     using pair = std::pair<T, std::int64_t>;
     auto ones = detail::map_step<T>([](const T& row) { return pair(row, 1); });
     ones.operation = "count_by_value";
     return dstream<pair>(detail::narrow_stream(node_, ones))
-        .reduce_by_key(std::plus<>{}, partitions);
+        .reduce_by_key(std::plus<>{}, partitions...);
   }
 
   /// The rows of both. Both must slide alike and belong to one context.
@@ -327,10 +328,11 @@ class dstream {
   auto flat_map_values(F f) const {
     return on_rows(detail::flat_map_values_step<T>(std::move(f)));
   }
-  /// The values of each key of a batch reduced to one. `f(V, V)` must be associative.
-  template <class F>
+  /// The values of each key of a batch reduced to one. `f(V, V)` must be associative. These take,
+  /// last, a number of partitions or a partitioner; by default the context's parallelism.
+  template <class F, class... P>
     requires detail::pair_row<T>
-  dstream reduce_by_key(F f, int partitions = 0) const {
+  dstream reduce_by_key(F f, P... partitions) const {
     using K = typename detail::pair_types<T>::key;
     using V = typename detail::pair_types<T>::value;
     detail::check_key<K>();
@@ -339,23 +341,25 @@ class dstream {
         "millrace: reduce_by_key needs a function of two values that returns such a value.");
     return dstream(detail::aggregate_stream(node_, detail::row_type_of<T>(), "reduce_by_key",
                                             detail::reduce_aggregator<K, V>(std::move(f)),
-                                            partitions));
+                                            partitioner_of<K>(partitions...)));
   }
   /// A key of a batch with all its values, in order.
-  auto group_by_key(int partitions = 0) const
+  template <class... P>
     requires detail::pair_row<T>
-  {
-    const int n = by_default(partitions);
-    return each("group_by_key", [n](const rdd<T>& r) { return r.group_by_key(n); });
+  auto group_by_key(P... partitions) const {
+    return by_key(
+        "group_by_key", [](const rdd<T>& r, auto by) { return r.group_by_key(by); }, partitions...);
   }
-  template <class Create, class MergeValue, class MergeCombiners>
+  template <class Create, class MergeValue, class MergeCombiners, class... P>
     requires detail::pair_row<T>
   auto combine_by_key(Create create, MergeValue merge_value, MergeCombiners merge_combiners,
-                      int partitions = 0) const {
-    const int n = by_default(partitions);
-    return each("combine_by_key", [=](const rdd<T>& r) {
-      return r.combine_by_key(create, merge_value, merge_combiners, n);
-    });
+                      P... partitions) const {
+    return by_key(
+        "combine_by_key",
+        [=](const rdd<T>& r, auto by) {
+          return r.combine_by_key(create, merge_value, merge_combiners, by);
+        },
+        partitions...);
   }
   template <class Partitioner>
     requires detail::pair_row<T>
@@ -365,30 +369,41 @@ class dstream {
 
   /// Pairs of values that have the same key in the same batch. Widen a stream with a window first
   /// to join what came at different times.
-  template <class W>
-  auto join(const dstream<W>& other, int partitions = 0) const {
-    return with(other, "join", partitions,
-                [](const auto& a, const auto& b, int n) { return a.join(b, n); });
+  template <class W, class... P>
+  auto join(const dstream<W>& other, P... partitions) const {
+    return with(
+        other, "join", [](const auto& a, const auto& b, auto by) { return a.join(b, by); },
+        partitions...);
   }
-  template <class W>
-  auto left_outer_join(const dstream<W>& other, int partitions = 0) const {
-    return with(other, "left_outer_join", partitions,
-                [](const auto& a, const auto& b, int n) { return a.left_outer_join(b, n); });
+  template <class W, class... P>
+  auto left_outer_join(const dstream<W>& other, P... partitions) const {
+    return with(
+        other, "left_outer_join",
+        [](const auto& a, const auto& b, auto by) { return a.left_outer_join(b, by); },
+        partitions...);
   }
-  template <class W>
-  auto right_outer_join(const dstream<W>& other, int partitions = 0) const {
-    return with(other, "right_outer_join", partitions,
-                [](const auto& a, const auto& b, int n) { return a.right_outer_join(b, n); });
+  template <class W, class... P>
+  auto right_outer_join(const dstream<W>& other, P... partitions) const {
+    return with(
+        other, "right_outer_join",
+        [](const auto& a, const auto& b, auto by) { return a.right_outer_join(b, by); },
+        partitions...);
   }
-  template <class W>
-  auto full_outer_join(const dstream<W>& other, int partitions = 0) const {
-    return with(other, "full_outer_join", partitions,
-                [](const auto& a, const auto& b, int n) { return a.full_outer_join(b, n); });
+  template <class W, class... P>
+  auto full_outer_join(const dstream<W>& other, P... partitions) const {
+    return with(
+        other, "full_outer_join",
+        [](const auto& a, const auto& b, auto by) { return a.full_outer_join(b, by); },
+        partitions...);
   }
-  template <class W>
-  auto cogroup(const dstream<W>& other) const {
-    return with(other, "cogroup", 0,
-                [](const auto& a, const auto& b, int) { return a.cogroup(b); });
+  /// All values of each key of the batch, here and in each of the others.
+  template <class W, class... More>
+  auto cogroup(const dstream<W>& other, const dstream<More>&... more) const {
+    return detail::derive<T, W, More...>(
+        {node_, other.node(), more.node()...}, "cogroup", detail::missing_parent::is_an_error,
+        [](const rdd<T>& a, const rdd<W>& b, const rdd<More>&... rest) {
+          return a.cogroup(b, rest...);
+        });
   }
 
   // ---- outputs
@@ -417,6 +432,11 @@ class dstream {
     detail::save_stream_as_text(node_, std::move(prefix), std::move(suffix));
   }
 
+  /// The same as object files, for `context::object_file<T>`.
+  void save_as_object_files(std::string prefix, std::string suffix = {}) const {
+    detail::save_stream_as_object(node_, std::move(prefix), std::move(suffix));
+  }
+
   // ---- others
 
   /// Keeps each batch's dataset once it was computed, for outputs and windows that read it again.
@@ -426,6 +446,23 @@ class dstream {
     return *this;
   }
   dstream cache() const { return persist(storage_level::memory); }
+  /// How often what it keeps goes to the checkpoint, where the context has one: a multiple of its
+  /// slide, else `start` throws usage_error. Its datasets are kept, as by `cache`.
+  dstream checkpoint(std::chrono::milliseconds interval) const {
+    detail::check_building(node_, "checkpoint");
+    node_->checkpoint(interval);
+    node_->keep_for_reading();
+    return *this;
+  }
+  /// The datasets of the batches from `from` to `to`, both included, as far as they have come. A
+  /// time between two batches stands for the one before it. Any thread, while the context runs.
+  /// usage_error: it has not started, or a batch was forgotten (see streaming_context::remember).
+  std::vector<rdd<T>> slice(batch_time from, batch_time to) const {
+    std::vector<rdd<T>> datasets;
+    for (detail::node_ptr& one : detail::slice_of(node_, from, to))
+      datasets.emplace_back(std::move(one));
+    return datasets;
+  }
   /// A name for this stream in errors, metrics and checkpoints. Returns it.
   dstream named(std::string text) const {
     detail::check_building(node_, "named");
@@ -447,12 +484,24 @@ class dstream {
             detail::missing_parent missing = detail::missing_parent::gives_none) const {
     return detail::derive<T>({node_}, operation, missing, std::move(f));
   }
-  template <class W, class F>
-  auto with(const dstream<W>& other, std::string_view operation, int partitions, F f) const {
-    const int n = by_default(partitions);
+  /// A stream of f(dataset, number of partitions or partitioner).
+  template <class F, class... P>
+  auto by_key(std::string_view operation, F f, P... partitions) const {
+    const auto by = number_or_partitioner(partitions...);
+    return each(operation, [f, by](const rdd<T>& r) { return f(r, by); });
+  }
+  template <class W, class F, class... P>
+  auto with(const dstream<W>& other, std::string_view operation, F f, P... partitions) const {
+    const auto by = number_or_partitioner(partitions...);
     return detail::derive<T, W>({node_, other.node()}, operation,
                                 detail::missing_parent::is_an_error,
-                                [f, n](const rdd<T>& a, const rdd<W>& b) { return f(a, b, n); });
+                                [f, by](const rdd<T>& a, const rdd<W>& b) { return f(a, b, by); });
+  }
+  template <class... P>
+  auto number_or_partitioner(P... given) const {
+    static_assert(sizeof...(P) <= 1, "millrace: give one number of partitions or one partitioner.");
+    if constexpr (sizeof...(P) == 0) return detail::default_parallelism(node_);
+    else return (given, ...);
   }
   template <class S>
   static void check_state() {
@@ -467,11 +516,8 @@ class dstream {
   }
   template <class K, class... P>
   detail::partitioner_ptr partitioner_of(P... p) const {
-    static_assert(sizeof...(P) <= 1, "millrace: give one number of partitions or one partitioner.");
     detail::check_key<K>();
-    if constexpr (sizeof...(P) == 0)
-      return detail::partitioner_for<K>(detail::default_parallelism(node_));
-    else return detail::partitioner_for<K>(p...);
+    return detail::partitioner_for<K>(number_or_partitioner(p...));
   }
   template <class K, class V, class F, class Inverse>
   dstream windowed_by_inverse(F f, Inverse inverse, millrace::window w) const {

@@ -1,5 +1,6 @@
 #include "streaming/batch_runner.hpp"
 
+#include <algorithm>
 #include <string>
 
 #include "millrace/error.hpp"
@@ -26,27 +27,61 @@ std::int64_t count_of(time_point_ms time) { return time.time_since_epoch().count
 
 }  // namespace
 
+/// While it lives, this thread alone asks streams for datasets.
+class batch_runner::graph_hold {
+ public:
+  explicit graph_hold(batch_runner& runner) : runner_(runner), before_(holder_) {
+    if (before_ == &runner) return;  // a function of `transform` that asks for a slice
+    // Somebody drops the datasets of a finished batch: a matter of microseconds.
+    while (runner.busy_.exchange(true)) runner.busy_.wait(true);
+    holder_ = &runner;
+  }
+  ~graph_hold() {
+    if (before_ == &runner_) return;
+    holder_ = before_;
+    runner_.busy_.store(false);
+    runner_.busy_.notify_one();
+  }
+  graph_hold(const graph_hold&) = delete;
+  graph_hold& operator=(const graph_hold&) = delete;
+
+ private:
+  static thread_local const batch_runner* holder_;
+  batch_runner& runner_;
+  const batch_runner* before_;
+};
+thread_local const batch_runner* batch_runner::graph_hold::holder_ = nullptr;
+
+std::vector<node_ptr> batch_runner::slice(stream_node& of, time_point_ms from, time_point_ms to) {
+  std::vector<node_ptr> datasets;
+  {
+    const graph_hold held(*this);
+    for (time_point_ms t = std::max(from, of.zero() + of.slide());
+         t <= to && count_of(t) <= generated_; t += of.slide()) {
+      if (of.forgot(t)) {
+        throw usage_error("slice: " + of.name() +
+                          " has forgotten this batch, streaming_context::remember keeps batches "
+                          "longer: " +
+                          std::to_string(count_of(t)) + " ms");
+      }
+      if (node_ptr one = of.dataset(t)) datasets.push_back(std::move(one));
+    }
+  }
+  forget_finished();
+  return datasets;
+}
+
 std::unique_ptr<batch> batch_runner::generate(time_point_ms time) {
   current(time);
   auto b = std::make_unique<batch>();
   b->time = time;
   b->submitted = std::chrono::steady_clock::now();
-  while (busy_.exchange(true)) {
-    // Somebody drops the datasets of a finished batch: a matter of microseconds.
-    busy_.wait(true);
-  }
-  struct release {
-    batch_runner& runner;
-    ~release() {
-      runner.busy_.store(false);
-      runner.busy_.notify_one();
-    }
-  };
   std::string where = "reading the inputs";
   std::string_view operation;
   try {
-    const release when_done{*this};
+    const graph_hold held(*this);
     b->records = graph_.allocate(time);
+    generated_ = count_of(time);
     b->jobs.reserve(graph_.outputs().size());
     for (const auto& output : graph_.outputs()) {
       operation = output->operation;

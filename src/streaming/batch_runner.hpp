@@ -50,6 +50,9 @@ class batch_runner {
   /// The batch, or its generation, failed.
   void failed(time_point_ms time, const std::exception& why);
 
+  /// The datasets that a stream has from `from` to `to`, as far as batches were generated.
+  std::vector<node_ptr> slice(stream_node& of, time_point_ms from, time_point_ms to);
+
   /// Keeps the first failure, where no loop does.
   void keep_failure(std::exception_ptr why);
   std::exception_ptr kept_failure() const;
@@ -59,12 +62,14 @@ class batch_runner {
   void current(time_point_ms time) { current_ = time.time_since_epoch().count(); }
 
  private:
+  class graph_hold;
   static void settle(const batch& b);
   void forget_finished();
 
   stream_graph& graph_;
   engine& core_;
   std::atomic<std::int64_t> current_{0};
+  std::int64_t generated_ = INT64_MIN;  // the last batch; guarded by busy_
   // Datasets are dropped by whoever holds `busy_`: a batch that ends while the next one is being
   // generated leaves that to the generating thread.
   std::atomic<bool> busy_{false};

@@ -56,6 +56,26 @@ void stream_engine::check_building(std::string_view what) const {
       (state() == life::active ? "starting" : "stopping") + " a context is not supported");
 }
 
+std::vector<node_ptr> stream_engine::slice(stream_node& of, time_point_ms from, time_point_ms to) {
+  if (!of.started()) throw usage_error("slice: " + of.name() + " has not been initialized");
+  if (from > to) {
+    throw usage_error("slice: the first time must not come after the last: " +
+                      std::to_string(from.time_since_epoch().count()) + " ms, " +
+                      std::to_string(to.time_since_epoch().count()) + " ms");
+  }
+  const auto floor = [&of](std::string_view which, time_point_ms time) {
+    if (time <= of.zero()) return of.zero();
+    const time_point_ms floored = time - (time - of.zero()) % of.slide();
+    if (floored != time) {
+      log_warn("slice: the " + std::string(which) +
+               " time is no batch of the stream, the one before it is taken: " +
+               std::to_string(time.time_since_epoch().count()) + " ms");
+    }
+    return floored;
+  };
+  return runner_->slice(of, floor("first", from), floor("last", to));
+}
+
 void stream_engine::enter_active() {
   core_->check_running();
   if (graph_.outputs().empty())

@@ -57,6 +57,17 @@ node_ptr stream_node::dataset(time_point_ms time) {
   return dataset;
 }
 
+void stream_node::start(time_point_ms zero) {
+  zero_ = forgotten_ = zero;
+  started_ = true;
+  const auto every = checkpoint_interval_;
+  if (every.count() != 0 && (every < slide_ || every % slide_ != std::chrono::milliseconds{0})) {
+    throw usage_error(
+        name() + ": the checkpoint interval must be a multiple of its slide duration: " +
+        std::to_string(every.count()) + " ms, slide " + std::to_string(slide_.count()) + " ms");
+  }
+}
+
 void stream_node::remember(std::chrono::milliseconds at_least) {
   at_least = std::max(at_least, slide_);
   if (at_least <= remember_) return;
@@ -65,7 +76,8 @@ void stream_node::remember(std::chrono::milliseconds at_least) {
 }
 
 void stream_node::forget(time_point_ms up_to) {
-  std::erase_if(generated_, [&](const made& one) { return one.time <= up_to - remember_; });
+  forgotten_ = std::max(forgotten_, up_to - remember_);
+  std::erase_if(generated_, [&](const made& one) { return one.time <= forgotten_; });
 }
 
 input_stream::input_stream(facts f)

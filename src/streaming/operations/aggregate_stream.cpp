@@ -1,7 +1,6 @@
 #include "millrace/detail/engine/engine.hpp"
 #include "millrace/detail/streaming/operations.hpp"
 #include "millrace/detail/streaming/stream_engine.hpp"
-#include "millrace/error.hpp"
 
 namespace millrace::detail {
 namespace {
@@ -21,13 +20,7 @@ int default_parallelism(const stream_ptr& stream) {
 }
 
 stream_ptr aggregate_stream(const stream_ptr& parent, const row_type& rows,
-                            std::string_view operation, aggregator a, int partitions) {
-  if (partitions < 0) {
-    throw usage_error(std::string(operation) +
-                      ": the number of partitions must be positive: " + std::to_string(partitions));
-  }
-  if (partitions == 0) partitions = default_parallelism(parent);
-  partitioner_ptr by = hash_partitioner_for(*a.key, partitions);
+                            std::string_view operation, aggregator a, partitioner_ptr by) {
   return derived_stream({parent}, rows, operation,
                         {keep_function(aggregation{&rows, operation, std::move(a), std::move(by)}),
                          [](const void* function, const node_ptr* parents, time_point_ms) {

@@ -41,8 +41,9 @@ stream_ptr count_stream(const stream_ptr& parent) {
        }},
       missing_parent::is_an_error);
 
-  const stream_ptr sum = aggregate_stream(zeroed, rows, "count",
-                                          reduce_aggregator<char, std::int64_t>(std::plus<>{}), 1);
+  const stream_ptr sum =
+      aggregate_stream(zeroed, rows, "count", reduce_aggregator<char, std::int64_t>(std::plus<>{}),
+                       hash_partitioner_for(row_type_of<char>(), 1));
   return narrow_stream(sum, [] {
     auto step = map_step<counted>([](const counted& row) { return row.second; });
     step.operation = "count";

@@ -64,6 +64,19 @@ void save_stream_as_text(const stream_ptr& from, std::string prefix, std::string
               }});
 }
 
+void save_stream_as_object(const stream_ptr& from, std::string prefix, std::string suffix) {
+  add_output(from, "save_as_object_files",
+             {keep_function(saving{std::move(prefix), std::move(suffix)}),
+              [](const void* function, const node_ptr& dataset, time_point_ms time) {
+                const auto& to = function_in<saving>(function);
+                save_as_object(dataset, batch_path(to.prefix, to.suffix, time), true);
+              }});
+}
+
+std::vector<node_ptr> slice_of(const stream_ptr& stream, time_point_ms from, time_point_ms to) {
+  return stream->engine()->slice(*stream, from, to);
+}
+
 std::string batch_path(std::string_view prefix, std::string_view suffix, time_point_ms time) {
   std::string path(prefix);
   if (!prefix.empty()) path += '-';

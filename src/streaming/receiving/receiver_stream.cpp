@@ -75,6 +75,7 @@ class receiver_stream_node final : public input_stream, private receiver_sink {
   }
 
   std::string description() const override { return port_->description(); }
+  void keep_for_reading() override {}  // what was received lies in memory
 
  protected:
   node_ptr compute(time_point_ms) override {

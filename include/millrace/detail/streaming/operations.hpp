@@ -30,15 +30,18 @@ enum class missing_parent : unsigned char { gives_none, is_an_error };
 stream_ptr derived_stream(std::vector<stream_ptr> parents, const row_type& rows,
                           std::string_view operation, dataset_function f, missing_parent missing);
 
-/// Pairs (or keys alone) combined by key within each batch. 0 partitions: the default parallelism.
+/// Pairs (or keys alone) combined by key within each batch.
 stream_ptr aggregate_stream(const stream_ptr& parent, const row_type& rows,
-                            std::string_view operation, aggregator a, int partitions);
+                            std::string_view operation, aggregator a, partitioner_ptr by);
 /// One std::int64_t a batch, 0 for an empty one.
 stream_ptr count_stream(const stream_ptr& parent);
 stream_ptr union_stream(std::vector<stream_ptr> parents);
 
 /// How many partitions operations by key get in this stream's context.
 int default_parallelism(const stream_ptr& stream);
+
+/// See stream_engine::slice.
+std::vector<node_ptr> slice_of(const stream_ptr& stream, time_point_ms from, time_point_ms to);
 
 /// usage_error once the stream's context has started or is gone.
 void check_building(const stream_ptr& stream, std::string_view what);
@@ -73,6 +76,7 @@ stream_ptr queue_stream(const stream_engine_ptr& engine, const row_type& rows,
 void add_output(const stream_ptr& from, std::string_view operation, output_function f);
 void print_stream(const stream_ptr& from, std::int64_t rows);
 void save_stream_as_text(const stream_ptr& from, std::string prefix, std::string suffix);
+void save_stream_as_object(const stream_ptr& from, std::string prefix, std::string suffix);
 
 /// `prefix-TIME_IN_MS[.suffix]`; without a prefix `TIME_IN_MS[.suffix]`.
 std::string batch_path(std::string_view prefix, std::string_view suffix, time_point_ms time);

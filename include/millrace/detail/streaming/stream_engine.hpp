@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "millrace/detail/base/clock.hpp"
 #include "millrace/detail/engine/engine.hpp"
@@ -39,6 +40,11 @@ class stream_engine : public std::enable_shared_from_this<stream_engine> {
   /// usage_error once the context has started or stopped.
   void check_building(std::string_view what) const;
   stream_graph& graph() { return graph_; }
+
+  /// The stream's datasets of the times from `from` to `to`, both included; where they are not the
+  /// stream's, the ones before them. Any thread. usage_error: it has not started, or a batch was
+  /// forgotten.
+  std::vector<node_ptr> slice(stream_node& of, time_point_ms from, time_point_ms to);
 
   // ---- its life
   /// Batches from the next multiple of the interval on, on threads of their own. Does nothing where

@@ -59,21 +59,26 @@ class stream_node {
   /// What the program called it, else its operation.
   std::string name() const { return name_.empty() ? std::string(operation_) : name_; }
   virtual void keep(storage_level level) { kept_ = level; }
+  /// 0: as the context's setting says. Checked at start.
+  void checkpoint(std::chrono::milliseconds interval) { checkpoint_interval_ = interval; }
   /// Its datasets will be read by several batches: keeps them, unless the program said how.
   virtual void keep_for_reading() {
     if (kept_ == storage_level::none) kept_ = storage_level::memory;
   }
 
   // ---- for the graph
-  virtual void start(time_point_ms zero) { zero_ = zero; }
+  virtual void start(time_point_ms zero);
   /// Datasets stay for at least so long after their batch; parents for what this one needs of them.
   void remember(std::chrono::milliseconds at_least);
   void forget(time_point_ms up_to);
   virtual void clear() { generated_.clear(); }
   /// Whether a batch follows from the one before: then each batch is computed whole.
   virtual bool has_state() const { return false; }
-  /// The dataset of a time if it was asked for; else null.
+  /// The dataset of a time if it was asked for and is remembered; else null.
   node_ptr known_dataset(time_point_ms time) const;
+  /// Whether the time is so long ago that its dataset is not remembered.
+  bool forgot(time_point_ms time) const { return time <= forgotten_; }
+  bool started() const { return started_; }
 
  protected:
   /// Called at most once a time, only for valid ones.
@@ -95,6 +100,9 @@ class stream_node {
   std::chrono::milliseconds slide_;
   std::chrono::milliseconds remember_{0};
   time_point_ms zero_{};
+  time_point_ms forgotten_{};
+  bool started_ = false;
+  std::chrono::milliseconds checkpoint_interval_{0};
   storage_level kept_ = storage_level::none;
   std::string name_;
   std::vector<made> generated_;  // a handful; cleared from the front
@@ -107,7 +115,6 @@ class input_stream : public stream_node {
   explicit input_stream(facts f);
 
   int id() const { return id_; }
-  void keep_for_reading() override {}  // what was received lies in memory
 
   /// Begins to receive; must not block. Called once.
   virtual void open() {}
