@@ -1,4 +1,5 @@
 // union: the partitions of all, one after another.
+#include <algorithm>
 #include <utility>
 
 #include "dataset/operations/chained_cursor.hpp"
@@ -12,7 +13,11 @@ namespace {
 class union_node final : public node {
  public:
   union_node(context_ptr context, const row_type& rows, std::vector<node_ptr> from, int partitions)
-      : node({std::move(context), &rows, "union_with", partitions, std::move(from), {}, nullptr}) {}
+      : node({std::move(context), &rows, "union_with", partitions, std::move(from), {}, nullptr}) {
+    int end = 0;
+    ends_.reserve(parents().size());
+    for (const auto& p : parents()) ends_.push_back(end += p->partitions());
+  }
 
   std::unique_ptr<cursor> open(int partition, task_context& task) const override {
     const node& parent = find(partition);
@@ -25,10 +30,13 @@ class union_node final : public node {
 
  private:
   const node& find(int& partition) const {
-    std::size_t i = 0;
-    while (partition >= parents()[i]->partitions()) partition -= parents()[i++]->partitions();
-    return *parents()[i];
+    const auto end = std::upper_bound(ends_.begin(), ends_.end(), partition);
+    const node& parent = *parents()[static_cast<std::size_t>(end - ends_.begin())];
+    partition -= *end - parent.partitions();
+    return parent;
   }
+
+  std::vector<int> ends_;  // of each parent's partitions
 };
 
 /// Parents with one partitioner: partition i of all of them together, so that the partitioner

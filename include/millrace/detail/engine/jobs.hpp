@@ -21,7 +21,7 @@ using task_result = std::shared_ptr<void>;
 
 struct job {
   node_ptr dataset;
-  std::vector<int> partitions;  // which ones; the results come in this order
+  std::vector<int> partitions;  // which ones, each once; the results come in this order
   std::string_view action;      // "collect", "count"
   /// Runs in a task, on any thread: consumes the partition.
   std::function<task_result(task_context& task, int partition)> run;
