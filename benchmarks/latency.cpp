@@ -104,7 +104,7 @@ class histogram {
     ++size_;
   }
   double milliseconds(double share) const {
-    auto left = static_cast<std::int64_t>(share * static_cast<double>(size_));
+    auto left = std::min(size_ - 1, static_cast<std::int64_t>(share * static_cast<double>(size_)));
     std::size_t us = 0;
     while (us + 1 < counts_.size() && (left -= counts_[us]) >= 0) ++us;
     return static_cast<double>(us) / 1e3;
