@@ -88,12 +88,12 @@ void on_threads(std::int64_t batches) {
   ssc.start();
   constexpr std::int64_t at_once = 100;
   report("millrace 2t, started", batches, [&](std::int64_t n) {
-    const std::int64_t until = seen.keyed + n;
     for (std::int64_t i = 0; i < n / at_once; ++i) {
       clock.await_waiters(1);
+      const std::int64_t until = seen.keyed + at_once;
       clock.advance(at_once * 1s);
+      for (std::int64_t now = seen.keyed; now < until; now = seen.keyed) seen.keyed.wait(now);
     }
-    for (std::int64_t now = seen.keyed; now < until; now = seen.keyed) seen.keyed.wait(now);
   });
   clock.await_waiters(1);
   ssc.stop({.graceful = false});
