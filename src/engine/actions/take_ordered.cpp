@@ -14,7 +14,7 @@ namespace {
 /// Keeps the n first of all rows that it is given; of equal ones those that came first.
 class first_rows {
  public:
-  first_rows(const row_type& type, std::size_t n, const row_order& order)
+  first_rows(const row_type& type, std::size_t n, const row_comparison& order)
       : rows_(type), n_(n), limit_(n + std::max<std::size_t>(n, chunk_rows)), order_(order) {}
 
   void add(const char* row, std::size_t count) {
@@ -47,7 +47,7 @@ class first_rows {
   row_buffer rows_;  // the first n in order once full, then what came since
   std::size_t n_;
   std::size_t limit_;
-  const row_order& order_;
+  const row_comparison& order_;
   bool full_ = false;
 };
 
@@ -76,7 +76,7 @@ struct collector {
 }  // namespace
 
 row_buffer take_ordered(const node_ptr& dataset, std::string_view action, std::int64_t n,
-                        const row_order& order) {
+                        const row_comparison& order) {
   if (n < 0)
     throw usage_error(std::string(action) +
                       ": the number of rows must not be negative: " + std::to_string(n));

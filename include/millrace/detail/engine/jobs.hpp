@@ -85,7 +85,7 @@ std::vector<std::int64_t> row_positions(const node_ptr& dataset, std::string_vie
 row_buffer take_rows(const node_ptr& dataset, std::int64_t n);
 
 /// An order of rows: the user's own, or that of their values.
-struct row_order {
+struct row_comparison {
   function_state function;
   bool (*less)(const void* function, const void* a, const void* b) = nullptr;  // null: less_rows
   bool descending = false;
@@ -97,7 +97,7 @@ struct row_order {
 };
 /// The first `n` rows by an order; of equal ones those that come first.
 row_buffer take_ordered(const node_ptr& dataset, std::string_view action, std::int64_t n,
-                        const row_order& order);
+                        const row_comparison& order);
 /// `n` rows by chance, in an order by chance; all (once each) where there are fewer.
 row_buffer take_sample(const node_ptr& dataset, bool replacement, std::int64_t n,
                        std::uint64_t seed);
