@@ -31,18 +31,15 @@ bool collect_segments(const row_type& t, std::uint32_t at, std::vector<key_segme
 }  // namespace
 
 entry_layout::entry_layout(const row_type* key, const row_type* value) : key_(key), value_(value) {
-  std::uint32_t align = value_ != nullptr ? value_->align : 1;
-  if (key_ != nullptr) {
-    set_form();
-    align = std::max<std::uint32_t>(align, 8);
-    if (form_ == key_form::general) {
-      align = std::max(align, key_->align);
-      key_at_ = round_up(sizeof(std::uint32_t), key_->align);
-      value_at_ = key_at_ + key_->size;
-      trivial_ = key_->trivial;
-    } else {
-      value_at_ = sizeof(entry_head);
-    }
+  set_form();
+  std::uint32_t align = std::max<std::uint32_t>(value_ != nullptr ? value_->align : 1, 8);
+  if (form_ == key_form::general) {
+    align = std::max(align, key_->align);
+    key_at_ = round_up(sizeof(std::uint32_t), key_->align);
+    value_at_ = key_at_ + key_->size;
+    trivial_ = key_->trivial;
+  } else {
+    value_at_ = sizeof(entry_head);
   }
   if (value_ != nullptr) {
     value_at_ = round_up(value_at_, value_->align);
@@ -132,7 +129,7 @@ void entry_layout::relocate(char* to, char* from, std::size_t n) const {
   }
   for (std::size_t i = 0; i < n; ++i, to += stride_, from += stride_) {
     std::memcpy(to, from, value_at_);  // heads of every form
-    if (key_ != nullptr && form_ == key_form::general) {
+    if (form_ == key_form::general) {
       move_rows(*key_, to + key_at_, from + key_at_, 1);
       destroy_rows(*key_, from + key_at_, 1);
     }
@@ -145,7 +142,7 @@ void entry_layout::relocate(char* to, char* from, std::size_t n) const {
 
 void entry_layout::destroy(char* entries, std::size_t keys, std::size_t values) const {
   if (trivial_) return;
-  const bool key_ends = key_ != nullptr && form_ == key_form::general && !key_->trivial;
+  const bool key_ends = form_ == key_form::general && !key_->trivial;
   for (std::size_t i = 0; i < keys; ++i, entries += stride_) {
     if (key_ends) key_->destroy(entries + key_at_, 1);
     if (i < values && value_ != nullptr) destroy_rows(*value_, entries + value_at_, 1);

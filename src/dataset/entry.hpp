@@ -16,12 +16,11 @@
 
 namespace millrace::detail {
 
-/// Where the parts of an entry lie. With a key: `entry_head` (16 inline bytes, hash, length) for
-/// text and bits, or hash and the key as a row for all other keys; then the value. Without: the
-/// value alone.
+/// Where the parts of an entry lie: `entry_head` (16 inline bytes, hash, length) for text and bits,
+/// or hash and the key as a row for all other keys; then the value.
 class entry_layout {
  public:
-  /// `value` may be null (keys alone), `key` too (whole rows), not both.
+  /// `value` may be null: keys alone.
   entry_layout(const row_type* key, const row_type* value);
 
   const row_type* key() const { return key_; }
