@@ -100,7 +100,8 @@ auto count_views(mr::context& sc, const std::string& file, int partitions,
       .collect();
 }
 
-view_counts counted_by_hand(hand::view_counter& counter, const bench::pieces& data) {
+template <bool Pinned>
+view_counts counted_by_hand(hand::view_counter<Pinned>& counter, const bench::pieces& data) {
   counter.start();
   for (std::size_t i = 0; i < data.size(); ++i) counter.count(data.view(i));
   view_counts counts;
@@ -113,7 +114,8 @@ view_counts counted_by_hand(hand::view_counter& counter, const bench::pieces& da
 void compare(const bench::pieces& data, const bench::text& ads, int threads) {
   mr::context sc{{.name = "ysb", .master = "local[" + std::to_string(threads) + "]"}};
   const campaign_table campaigns = read_campaigns(ads.view());
-  hand::view_counter by_hand(ads.view(), threads);
+  hand::view_counter<true> by_hand(ads.view(), threads);
+  hand::view_counter<false> unpinned(ads.view(), threads);
   const view_counts expected = counted_by_hand(by_hand, data);
 
   double events = 0;
@@ -134,9 +136,12 @@ void compare(const bench::pieces& data, const bench::text& ads, int threads) {
   };
 
   const std::string plain_name = bench::on_threads("handwritten C++ plain", threads);
+  const std::string unpinned_name = bench::on_threads("handwritten C++ plain, unpinned", threads);
   bench::contest contest("ysb", {{"throughput", "M events/s"}});
   contest.add(plain_name,
               [&] { return millions_a_second([&] { return counted_by_hand(by_hand, data); }); });
+  contest.add(unpinned_name,
+              [&] { return millions_a_second([&] { return counted_by_hand(unpinned, data); }); });
   contest.add(
       bench::on_threads("millrace", threads),
       [&] {
@@ -150,7 +155,7 @@ void compare(const bench::pieces& data, const bench::text& ads, int threads) {
           return counts;
         });
       },
-      {plain_name});
+      {plain_name, unpinned_name});
   contest.run();
 }
 

@@ -10,7 +10,11 @@
 
 namespace hand {
 
-class view_counter::body {
+// Compiled twice, see CMakeLists.txt.
+constexpr bool pinned = HAND_PINNED;
+
+template <>
+class view_counter<pinned>::body {
  public:
   body(std::string_view ads, int threads)
       : pool_(threads), parsers_(static_cast<std::size_t>(threads)) {
@@ -87,11 +91,22 @@ class view_counter::body {
   std::vector<count_map> counts_;
 };
 
-view_counter::view_counter(std::string_view ads, int threads)
+template <>
+view_counter<pinned>::view_counter(std::string_view ads, int threads)
     : body_(std::make_unique<body>(ads, threads)) {}
-view_counter::~view_counter() = default;
-void view_counter::start() { body_->start(); }
-void view_counter::count(std::string_view batch) { body_->count(batch); }
-std::vector<campaign_count> view_counter::result() { return body_->result(); }
+template <>
+view_counter<pinned>::~view_counter() = default;
+template <>
+void view_counter<pinned>::start() {
+  body_->start();
+}
+template <>
+void view_counter<pinned>::count(std::string_view batch) {
+  body_->count(batch);
+}
+template <>
+std::vector<campaign_count> view_counter<pinned>::result() {
+  return body_->result();
+}
 
 }  // namespace hand
