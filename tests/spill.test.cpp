@@ -7,6 +7,23 @@
 #include "rdd_fixture.hpp"
 
 namespace millrace::tests {
+
+/// Keys whose hashes are mostly equal.
+struct crowded {
+  int n;
+  bool operator==(const crowded&) const = default;
+};
+
+}  // namespace millrace::tests
+
+template <>
+struct std::hash<millrace::tests::crowded> {
+  std::size_t operator()(const millrace::tests::crowded& key) const noexcept {
+    return static_cast<std::size_t>(key.n % 64);
+  }
+};
+
+namespace millrace::tests {
 namespace {
 
 using detail::event;
@@ -112,6 +129,95 @@ TEST_P(Spill, SortsOfLongText) {
   });
 }
 
+rdd<std::pair<int, std::int64_t>> numbers(const context& sc, std::int64_t rows, int keys) {
+  return sc.range(0, rows, 1, 3).map([keys](std::int64_t n) {
+    return std::pair{static_cast<int>(n * 7919 % keys), n};
+  });
+}
+rdd<std::pair<std::string, std::string>> texts(const context& sc, std::int64_t rows, int keys) {
+  return sc.range(0, rows, 1, 2).map([keys](std::int64_t n) {
+    return std::pair{long_key(n * 31 % keys), long_key(n)};
+  });
+}
+
+TEST_P(Spill, Groups) {
+  compare([](const context& sc) { return numbers(sc, 60'000, 9000).group_by_key(2); });
+}
+
+TEST_P(Spill, GroupsOfText) {
+  compare([](const context& sc) { return texts(sc, 20'000, 4000).group_by_key(2); });
+}
+
+TEST_P(Spill, GroupsOfViews) {
+  const auto words = long_words(20'000);
+  compare([&](const context& sc) {
+    return sc.parallelize(words, 3)
+        .map([](const std::string& w) {
+          return std::pair{std::string_view(w).substr(w.size() - 3), std::string_view(w)};
+        })
+        .group_by_key(2)
+        .map([](const auto& group) {
+          return std::pair{std::string(group.first),
+                           std::vector<std::string>(group.second.begin(), group.second.end())};
+        });
+  });
+}
+
+TEST_P(Spill, GroupsOfKeysWithEqualHashes) {
+  compare([](const context& sc) {
+    return numbers(sc, 30'000, 2000)
+        .map([](const auto& kv) { return std::pair{crowded{kv.first}, kv.second}; })
+        .group_by_key(2)
+        .map([](const auto& group) { return std::pair{group.first.n, group.second}; });
+  });
+}
+
+TEST_P(Spill, Cogroup) {
+  compare([](const context& sc) {
+    return numbers(sc, 40'000, 9000).cogroup(numbers(sc, 30'000, 5000), numbers(sc, 5000, 12'000));
+  });
+}
+
+TEST_P(Spill, Join) {
+  compare([](const context& sc) {
+    return numbers(sc, 40'000, 9000).join(numbers(sc, 30'000, 12'000), 2);
+  });
+}
+
+TEST_P(Spill, OuterJoins) {
+  compare([](const context& sc) {
+    return texts(sc, 12'000, 3000).full_outer_join(texts(sc, 9000, 5000), 2);
+  });
+  compare([](const context& sc) {
+    return numbers(sc, 30'000, 9000).left_outer_join(numbers(sc, 40'000, 5000), 2);
+  });
+  compare([](const context& sc) {
+    return numbers(sc, 30'000, 5000).right_outer_join(numbers(sc, 40'000, 9000), 2);
+  });
+}
+
+TEST_P(Spill, SubtractByKey) {
+  compare([](const context& sc) {
+    return numbers(sc, 60'000, 9000).subtract_by_key(numbers(sc, 40'000, 7000));
+  });
+}
+
+TEST_P(Spill, ALargeSidePassesASmallOne) {
+  compare([](const context& sc) {
+    return numbers(sc, 200'000, 9000).join(numbers(sc, 300, 12'000), 2);
+  });
+}
+
+TEST_P(Spill, SidesThatArePartitionedAlready) {
+  compare([](const context& sc) {
+    const hash_partitioner by{2};
+    return numbers(sc, 60'000, 9000)
+        .partition_by(by)
+        .join(numbers(sc, 50'000, 12'000).reduce_by_key(std::plus<>{}, 2))
+        .group_by_key();
+  });
+}
+
 TEST_P(Spill, Repartition) {
   compare([](const context& sc) {
     return sc.range(0, 100'000, 1, 3)
@@ -173,6 +279,15 @@ TEST(SpillErrors, AKeyThatDoesNotFit) {
   const auto what = error_of<job_error>([&] { all.collect(); });
   EXPECT_NE(what.find("does not fit in the memory that one task may use"), what.npos) << what;
   EXPECT_NE(what.find("combine_by_key"), what.npos) << what;
+}
+
+TEST(SpillErrors, AGroupThatDoesNotFit) {
+  const context sc{{.name = "tight", .master = "local[2]", .conf = {{"memory.budget", "1m"}}}};
+  const auto groups = sc.range(0, 200'000, 1, 2)
+                          .map([](std::int64_t n) { return std::pair{n % 2, n}; })
+                          .group_by_key();
+  const auto what = error_of<job_error>([&] { groups.collect(); });
+  EXPECT_NE(what.find("group_by_key: the rows of one key do not fit"), what.npos) << what;
 }
 
 TEST(SpillErrors, AFullDisk) {

@@ -150,24 +150,26 @@ map_output_ptr row_shuffle::write(task_context& task, int map) const {
   return writer.finish(parent()->partitions());
 }
 
+void add_runs(row_runs& to, map_output_ptr out, int partition) {
+  for (const auto& run : out->spilled()) {
+    const row_frames& part = run[static_cast<std::size_t>(partition)];
+    if (part.rows() == 0) continue;
+    to.runs.push_back({out, nullptr, part.rows(), &part});
+    to.total += part.rows();
+    to.bytes += part.bytes_in_memory();
+  }
+  const std::size_t n = out->count(partition);
+  if (n == 0) return;
+  const char* first = out->begin(partition);
+  to.total += n;
+  to.bytes += out->bytes(partition);
+  to.runs.push_back({std::move(out), first, n});
+}
+
 row_runs fetch_rows(const shuffle& from, int partition, task_context& task) {
   row_runs all;
-  for (int m = 0; m < from.parent()->partitions(); ++m) {
-    auto out = task.fetch(from, m);
-    for (const auto& run : out->spilled()) {
-      const row_frames& part = run[static_cast<std::size_t>(partition)];
-      if (part.rows() == 0) continue;
-      all.runs.push_back({out, nullptr, part.rows(), &part});
-      all.total += part.rows();
-      all.bytes += part.bytes_in_memory();
-    }
-    const std::size_t n = out->count(partition);
-    if (n == 0) continue;
-    const char* first = out->begin(partition);
-    all.total += n;
-    all.bytes += out->bytes(partition);
-    all.runs.push_back({std::move(out), first, n});
-  }
+  for (int m = 0; m < from.parent()->partitions(); ++m)
+    add_runs(all, task.fetch(from, m), partition);
   return all;
 }
 

@@ -36,6 +36,8 @@ struct row_runs {
   /// Reads in what lies on disk.
   void load(const row_type& rows);
 };
+/// Adds one output's; nothing of an empty one.
+void add_runs(row_runs& to, map_output_ptr out, int partition);
 row_runs fetch_rows(const shuffle& from, int partition, task_context& task);
 
 /// Gives runs chunk by chunk, one frame in memory at a time.

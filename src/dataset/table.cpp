@@ -87,7 +87,7 @@ void aggregation_table::clear() {
   core_.used = made_ = folded_ = 0;
   heap_ = 0;
   texts_.clear();
-  if (index_ != nullptr) rebuild_index(core_.mask + 1);
+  if (index_ != nullptr) rebuild_index(std::uint64_t{core_.mask} + 1);
 }
 
 void aggregation_table::relieve() {

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "dataset/operations/rows_by_key.hpp"
+#include "dataset/operations/spilled_keys.hpp"
 #include "millrace/detail/dataset/operations.hpp"
 
 namespace millrace::detail {
@@ -95,7 +96,15 @@ class grouped_node final : public node {
 
   std::unique_ptr<cursor> open(int partition, task_context& task) const override {
     std::vector<row_runs> inputs;
-    for (const auto& s : sides_) inputs.push_back(fetch_side(*this, s, partition, task));
+    row_runs all;
+    for (const auto& s : sides_) {
+      inputs.push_back(fetch_side(*this, s, partition, task));
+      all.total += inputs.back().total;
+      all.bytes += inputs.back().bytes;
+    }
+    if (!fits_by_key(all, task))
+      return open_spilled_groups(sides_, std::move(inputs), rows(), function_.get(), run_,
+                                 operation(), task);
     return std::make_unique<groups_cursor>(sides_, std::move(inputs), rows(), function_.get(), run_,
                                            operation(), task);
   }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "dataset/operations/rows_by_key.hpp"
+#include "dataset/operations/spilled_keys.hpp"
 #include "millrace/detail/dataset/operations.hpp"
 
 namespace millrace::detail {
@@ -14,13 +15,6 @@ namespace {
 
 // At a time: few enough that what was prefetched for them is still there when it is wanted.
 constexpr std::uint32_t rows_that_meet = 256;
-
-struct join_side {
-  side_source source;
-  row_runs input;
-  bool left;
-  bool kept;  // rows without a partner too
-};
 
 class joined_cursor final : public cursor {
  public:
@@ -33,6 +27,7 @@ class joined_cursor final : public cursor {
         task_(task),
         keys_(*held_.source.rows->field(0).type),
         by_key_(*held_.source.rows),
+        from_(passing_.input, *passing_.source.rows),
         buffer_(allocate_aligned(std::size_t{chunk_capacity} * rows.size)) {
     state_.buffer = buffer_.get();
   }
@@ -41,7 +36,7 @@ class joined_cursor final : public cursor {
     if (!gathered_) gather();
     if (task_.cancelled()) return flow::enough;  // rows may be half gathered
     state_.to = to;
-    if (run_at_ < passing_.input.runs.size()) return push(passing_.left, meet());
+    if (from_.next()) return push(passing_.left, meet());
     const std::uint32_t lone = collect_lone();
     return lone == 0 ? flow::enough : push(held_.left, lone);
   }
@@ -59,10 +54,8 @@ class joined_cursor final : public cursor {
   /// The next rows that pass by, and whom they meet.
   std::uint32_t meet() {
     const row_type& type = *passing_.source.rows;
-    const auto& run = passing_.input.runs[run_at_];
-    const char* row = run.rows + row_at_ * type.size;
-    const auto n =
-        static_cast<std::uint32_t>(std::min<std::size_t>(rows_that_meet, run.count - row_at_));
+    const char* row = from_.data();
+    const std::uint32_t n = from_.count();
     keys_.find(type, row, n, first_, last_);
     for (std::uint32_t i = 0; i < n; ++i, row += type.size) {
       rows_[i] = row;
@@ -71,11 +64,6 @@ class joined_cursor final : public cursor {
     if (held_.kept)
       for (std::uint32_t i = 0; i < n; ++i)
         if (first_[i] != last_[i]) met_[first_[i]] = 1;
-    row_at_ += n;
-    if (row_at_ == run.count) {
-      ++run_at_;
-      row_at_ = 0;
-    }
     return n;
   }
 
@@ -110,12 +98,11 @@ class joined_cursor final : public cursor {
   task_context& task_;
   key_numbers keys_;
   rows_by_key by_key_;
+  runs_reader from_;                // those that pass by may lie on disk
   std::vector<unsigned char> met_;  // at the first row of each key, where held rows are kept
   aligned_memory buffer_;
   step_state state_;
   bool gathered_ = false;
-  std::size_t run_at_ = 0;
-  std::size_t row_at_ = 0;
   std::uint32_t lone_key_ = 0;
   std::uint32_t lone_row_ = 0;
   const void* rows_[chunk_rows];
@@ -134,6 +121,9 @@ class joined_node final : public node {
     join_side right{sides_[1], fetch_side(*this, sides_[1], partition, task), false,
                     form_.keeps_right};
     if (left.input.total < right.input.total) std::swap(left, right);
+    if (!fits_by_key(right.input, task))
+      return open_spilled_join(std::move(right), std::move(left), rows(), form_.run, operation(),
+                               task);
     return std::make_unique<joined_cursor>(std::move(right), std::move(left), rows(), form_.run,
                                            operation(), task);
   }

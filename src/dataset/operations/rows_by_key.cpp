@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <optional>
 #include <string>
 #include <utility>
 
+#include "dataset/heap_bytes.hpp"
 #include "millrace/error.hpp"
 
 namespace millrace::detail {
@@ -27,30 +29,72 @@ std::vector<side_source> add_sides(node::facts& to, const std::vector<node_ptr>&
 
 namespace {
 
-/// A partition of a parent that is partitioned as it should be, as if it had been shuffled.
+/// A partition of a parent that is partitioned as it should be, as if it had been shuffled. What
+/// has a task's share of memory goes to disk.
+class own_rows {
+ public:
+  own_rows(const row_type& rows, task_context& task) : task_(task), rows_(rows) {}
+
+  static flow push(void* self, const chunk& rows) {
+    auto& me = *static_cast<own_rows*>(self);
+    me.heap_ += heap_bytes(me.rows_.type(), rows.rows, rows.count);
+    me.rows_.append(rows);
+    if (me.rows_.bytes() + me.heap_ > me.task_.memory().share) me.spill();
+    return flow::more;
+  }
+
+  row_runs finish() {
+    std::vector<map_output::spilled_run> spilled;
+    if (disk_) {
+      spill();
+      disk_->finish();
+      task_.spilled("gather", disk_->rows(), disk_->bytes());
+      spilled.emplace_back().push_back(std::move(*disk_));
+    }
+    std::vector<row_buffer> parts;
+    parts.push_back(std::move(rows_));
+    auto held = std::make_shared<map_output>(std::move(parts));
+    held->spilled(std::move(spilled));
+    row_runs own;
+    add_runs(own, std::move(held), 0);
+    return own;
+  }
+
+ private:
+  void spill() {
+    if (!disk_) disk_.emplace(rows_.type(), task_.memory().disk);
+    disk_->append(rows_.data(), rows_.size());
+    rows_.clear();
+    rows_.texts().clear();
+    heap_ = 0;
+  }
+
+  task_context& task_;
+  row_buffer rows_;
+  std::size_t heap_ = 0;
+  std::optional<row_frames> disk_;
+};
+
 row_runs read_own(const node& parent, int partition, task_context& task) {
-  row_buffer rows(parent.rows());
+  own_rows own(parent.rows(), task);
   const auto from = task.open(parent, partition);
-  while (from->step(rows.collector()) == flow::more)
+  while (from->step({&own, own_rows::push}) == flow::more)
     if (task.cancelled()) break;
-  std::vector<row_buffer> parts;
-  parts.push_back(std::move(rows));
-  auto held = std::make_shared<const map_output>(std::move(parts));
-  row_runs own;
-  own.total = held->count(0);
-  const char* first = held->begin(0);
-  own.runs.push_back({std::move(held), first, own.total});
-  return own;
+  return own.finish();
 }
 
 }  // namespace
 
 row_runs fetch_side(const node& grouped, const side_source& side, int partition,
                     task_context& task) {
-  row_runs rows = side.shuffled ? fetch_rows(*grouped.shuffles()[side.index], partition, task)
-                                : read_own(*grouped.parents()[side.index], partition, task);
-  rows.load(*side.rows);
-  return rows;
+  return side.shuffled ? fetch_rows(*grouped.shuffles()[side.index], partition, task)
+                       : read_own(*grouped.parents()[side.index], partition, task);
+}
+
+bool fits_by_key(const row_runs& rows, const task_context& task) {
+  // Beside the rows: their order by key, and a table of the keys.
+  constexpr std::size_t beside = 64;
+  return rows.bytes + rows.total * beside <= task.memory().share;
 }
 
 static_assert(sizeof(row_range) == sizeof(std::int64_t));
@@ -97,6 +141,7 @@ void key_numbers::find(const row_type& pairs, const char* rows, std::uint32_t n,
 
 void rows_by_key::number(row_runs rows, key_numbers& keys, const task_context& task) {
   input_ = std::move(rows);
+  input_.load(*pairs_);
   if (input_.total > std::numeric_limits<std::uint32_t>::max())
     throw error("too many rows for one partition of a group or join, use more partitions: " +
                 std::to_string(input_.total));

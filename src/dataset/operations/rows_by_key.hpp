@@ -21,9 +21,12 @@ struct side_source {
 /// Adds the parents, or shuffles of them, to the facts of a node that is partitioned `by`.
 std::vector<side_source> add_sides(node::facts& to, const std::vector<node_ptr>& parents,
                                    const partitioner_ptr& by);
-/// A side's rows for this partition.
+/// A side's rows for this partition, some of them on disk where they are many.
 row_runs fetch_side(const node& grouped, const side_source& side, int partition,
                     task_context& task);
+
+/// Whether the rows fit in a task's share, with what finds them by key.
+bool fits_by_key(const row_runs& rows, const task_context& task);
 
 /// Where the rows of a key lie.
 struct row_range {
