@@ -106,6 +106,16 @@ class context {
     return millrace::accumulator<T>(std::move(name), std::move(initial));
   }
 
+  /// The jobs that this thread begins on this context from now on belong to the group `id`, which
+  /// `cancel_job_group` ends, from any thread. Events show it, and the description.
+  void set_job_group(std::string id, std::string description = {}) const;
+  void clear_job_group() const { set_job_group({}); }
+  /// Ends the jobs of the group that run now. Each action throws an `error` that says so, as soon
+  /// as its tasks have done with the few rows that they work on: within 100 ms, unless a function
+  /// takes longer for a row.
+  void cancel_job_group(const std::string& id) const;
+  void cancel_all_jobs() const;
+
   /// Threads that run tasks, or what `default.parallelism` says.
   int default_parallelism() const;
   const std::string& name() const;

@@ -20,6 +20,7 @@
 #include "millrace/detail/dataset/zipping.hpp"
 #include "millrace/detail/engine/folds.hpp"
 #include "millrace/detail/engine/jobs.hpp"
+#include "millrace/job_future.hpp"
 #include "millrace/local_rows.hpp"
 #include "millrace/partition_rows.hpp"
 #include "millrace/partitioner.hpp"
@@ -650,6 +651,22 @@ class rdd {
     requires detail::pair_row<T>
   {
     return reduce_by_key(std::move(f)).collect_as_map();
+  }
+
+  // ---- actions while the program goes on
+
+  job_future<rows<T>> collect_async() const {
+    return {node_, [all = *this] { return all.collect(); }};
+  }
+  job_future<std::int64_t> count_async() const {
+    return {node_, [all = *this] { return all.count(); }};
+  }
+  job_future<rows<T>> take_async(std::int64_t n) const {
+    return {node_, [all = *this, n] { return all.take(n); }};
+  }
+  template <class F>
+  job_future<void> for_each_async(F f) const {
+    return {node_, [all = *this, f = std::move(f)] { all.for_each(f); }};
   }
 
   // ---- saving

@@ -46,6 +46,14 @@ void append_text(std::string& json, std::string_view text) {
   json += '"';
 }
 
+void append_field(std::string& json, const char* name, const std::string& text) {
+  if (text.empty()) return;
+  json += ",\"";
+  json += name;
+  json += "\":";
+  append_text(json, text);
+}
+
 }  // namespace
 
 const char* name_of(event::kind what) {
@@ -62,6 +70,7 @@ const char* name_of(event::kind what) {
     case event::kind::task_spilled: return "task_spilled";
     case event::kind::block_to_disk: return "block_to_disk";
     case event::kind::block_dropped: return "block_dropped";
+    case event::kind::task_slow: return "task_slow";
     case event::kind::executor_joined: return "executor_joined";
     case event::kind::executor_lost: return "executor_lost";
     case event::kind::streaming_started: return "streaming_started";
@@ -100,10 +109,9 @@ std::string to_json_line(const event& happened) {
   append_field(json, "scheduling_delay_us", happened.scheduling_delay.count());
   append_field(json, "processing_delay_us", happened.processing_delay.count());
   append_field(json, "duration_us", happened.duration.count());
-  if (!happened.text.empty()) {
-    json += ",\"text\":";
-    append_text(json, happened.text);
-  }
+  append_field(json, "group", happened.group);
+  append_field(json, "description", happened.description);
+  append_field(json, "text", happened.text);
   json += '}';
   return json;
 }

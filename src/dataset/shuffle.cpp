@@ -50,7 +50,16 @@ class entry_writer {
     if (me.table_->bytes_with(rows.count) > me.task_.memory().share && me.table_->size() != 0)
       me.cut();
     try {
-      me.add(rows);
+      // Judged after exactly so many rows, however they come in chunks.
+      const std::uint64_t left = me.judged_ ? rows.count : rows_before_judging - me.seen_;
+      if (left >= rows.count) {
+        me.add(rows);
+      } else {
+        const auto n = static_cast<std::uint32_t>(left);
+        me.add({rows.rows, n, rows.movable});
+        me.add({static_cast<char*>(rows.rows) + std::size_t{n} * me.rows_.size, rows.count - n,
+                rows.movable});
+      }
     } catch (...) {  // the user's function on values
       me.task_.failed_in(me.aggregator_.operation, -1);
       throw;

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "engine/async_threads.hpp"
 #include "engine/scheduler.hpp"
 #include "millrace/detail/base/log.hpp"
 #include "millrace/error.hpp"
@@ -22,6 +23,9 @@ engine::engine(options o)
     event_log_ = std::make_unique<event_log>(events_, path);
   std::shared_ptr<executor_port> executors = std::move(o.executors);
   if (executors == nullptr) executors = embedded_executor(threads_);
+  static std::atomic<std::uint64_t> engines{0};
+  number_ = engines.fetch_add(1);
+  async_ = std::make_unique<async_threads>();
   scheduler_ = std::make_unique<scheduler>(*this, std::move(executors), o.max_failures);
 }
 
@@ -48,6 +52,7 @@ void engine::forget_blocks(std::int64_t node) noexcept {
 void engine::stop() {
   if (stopped_.exchange(true)) return;
   scheduler_->stop();
+  async_->join();
   events_.flush();
 }
 

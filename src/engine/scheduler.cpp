@@ -33,8 +33,12 @@ struct scheduler::running_job {
   bool alone;  // expected to be small: the calling thread does it all
   std::chrono::nanoseconds cost{0};
   std::unordered_set<const void*> prepared{};
+  job_group group{};
+  std::atomic<bool> stop{false};
+  std::string why = "as was asked";  // it was cancelled; written before `stop`, under the lock
 
   bool cancelled() const {
+    if (stop.load(std::memory_order_acquire)) return true;
     return lane != nullptr && lane->cancel() != nullptr &&
            lane->cancel()->load(std::memory_order_relaxed);
   }
@@ -84,7 +88,28 @@ void scheduler::spilled(const task_order& order, int partition, std::string_view
 std::vector<task_result> scheduler::run(const job& what) {
   running_job job{next_job_.fetch_add(1), what, current_lane,
                   current_lane != nullptr && current_lane->expects_little()};
-  publish(event::kind::job_started, job, nullptr, nullptr, std::string(what.action));
+  job.group = job_group_of(owner_);
+  struct listed {
+    scheduler& all;
+    running_job& job;
+    listed(scheduler& s, running_job& j) : all(s), job(j) {
+      const std::lock_guard lock(all.mutex_);
+      all.jobs_.insert(&job);
+    }
+    ~listed() {
+      const std::lock_guard lock(all.mutex_);
+      all.jobs_.erase(&job);
+    }
+  } const among_the_running{*this, job};
+  if (owner_.events().wanted()) {
+    event started;
+    started.what = event::kind::job_started;
+    started.job = job.id;
+    started.group = job.group.id;
+    started.description = job.group.description;
+    started.text = what.action;
+    owner_.events().publish(std::move(started));
+  }
   const auto begin = std::chrono::steady_clock::now();
   try {
     std::vector<task_result> results(what.partitions.size());
@@ -121,6 +146,39 @@ std::vector<task_result> scheduler::run(const job& what) {
   }
 }
 
+std::exception_ptr scheduler::cancellation(const running_job& job) {
+  std::string text(job.what.action);
+  const std::lock_guard lock(mutex_);
+  text += ": cancelled, " + (stopping_ ? std::string("the context was stopped") : job.why);
+  return std::make_exception_ptr(error(text));
+}
+
+template <class Which>
+void scheduler::cancel_jobs(Which which, const std::string& why) {
+  const std::lock_guard lock(mutex_);
+  for (running_job* job : jobs_) {
+    if (job->stop || !which(*job)) continue;
+    job->why = why;
+    job->stop.store(true, std::memory_order_release);
+    // Its thread may be at work on a task itself, and would not look up before that has ended.
+    for (const auto& set : active_)
+      if (set->job() == job->id) set->cancel();
+  }
+}
+
+void scheduler::cancel_group(const std::string& id) {
+  cancel_jobs([&](const running_job& job) { return job.group.id == id; },
+              "its job group was cancelled: " + id);
+}
+
+void scheduler::cancel_lane(const job_lane& lane, const std::string& why) {
+  cancel_jobs([&](const running_job& job) { return job.lane == &lane; }, why);
+}
+
+void scheduler::cancel_all() {
+  cancel_jobs([](const running_job&) { return true; }, "all jobs were cancelled");
+}
+
 void scheduler::prepare(running_job& job, const node& dataset) {
   if (!job.prepared.insert(&dataset).second || dataset.computed()) return;
   if (dataset.kept() != storage_level::none && blocks_.has_all(dataset)) return;
@@ -138,7 +196,11 @@ void scheduler::compute(running_job& job, const shuffle& from) {
     if (outputs_.missing(from).empty()) return;
     prepare(job, *from.parent());
     const auto building = outputs_.building(from);
-    const std::lock_guard lock(*building);
+    std::unique_lock lock(building->mutex);
+    // Another job computes it; this one may be cancelled meanwhile.
+    while (building->taken && !job.cancelled() && !stopping_) building->left.wait_for(lock, 20ms);
+    if (building->taken) std::rethrow_exception(cancellation(job));
+    const building_turn turn(*building, lock);
     std::vector<int> left = outputs_.missing(from);
     if (left.empty()) return;  // another job computed it meanwhile
     const bool done = run_stage(
@@ -206,7 +268,7 @@ bool scheduler::run_stage(running_job& job, std::vector<int>& left, const task_s
     std::vector<task_order> orders;
     try {
       for (const int i : waiting) {
-        const executor_id where = place(i);
+        const executor_id where = place(job, i);
         orders.push_back(
             {set, i, tasks[static_cast<std::size_t>(i)].number, where.slot, where.epoch});
       }
@@ -325,10 +387,7 @@ bool scheduler::run_stage(running_job& job, std::vector<int>& left, const task_s
   // Only now, in the order of the tasks: what accumulators hold must not depend on time.
   for (const auto& t : tasks)
     for (const auto& update : t.updates) update.to->merge(update.value.get());
-  if (failure == nullptr && (cancelled || running != 0))
-    failure =
-        std::make_exception_ptr(error(std::string(job.what.action) + ": cancelled, " +
-                                      (stopping_ ? "the context was stopped" : "as was asked")));
+  if (failure == nullptr && (cancelled || running != 0)) failure = cancellation(job);
   if (failure != nullptr) {
     publish(event::kind::stage_failed, job, set.get(), nullptr,
             owner_.events().wanted() ? describe(failure) : std::string());
@@ -365,7 +424,7 @@ void scheduler::fail(running_job& job, const task_set& set, const task_report& r
   }
 }
 
-executor_id scheduler::place(int task) {
+executor_id scheduler::place(const running_job& job, int task) {
   const auto deadline = std::chrono::steady_clock::now() + executor_deadline;
   for (;;) {
     {
@@ -377,6 +436,7 @@ executor_id scheduler::place(int task) {
       }
     }
     if (stopping_) throw error("the context was stopped");
+    if (job.cancelled()) std::rethrow_exception(cancellation(job));
     if (std::chrono::steady_clock::now() > deadline)
       throw error("no executor joined, look at the cluster; waited, in seconds: " +
                   std::to_string(executor_deadline.count()));

@@ -37,11 +37,17 @@ class scheduler {
   /// A task wrote rows to disk for want of memory.
   void spilled(const task_order& order, int partition, std::string_view operation,
                std::uint64_t rows, std::uint64_t bytes);
+  /// Cancels the jobs that run now and have this group's id; or this lane; or all.
+  void cancel_group(const std::string& id);
+  void cancel_lane(const job_lane& lane, const std::string& why);
+  void cancel_all();
   /// Cancels all jobs; later ones throw. Ends the executors.
   void stop();
 
  private:
   struct running_job;
+  template <class Which>
+  void cancel_jobs(Which which, const std::string& why);
 
   /// Computes what is missing of all shuffles that the dataset stands on, deepest first.
   void prepare(running_job& job, const node& dataset);
@@ -52,7 +58,9 @@ class scheduler {
                  const std::function<void(int partition, task_report& done)>& take);
   [[noreturn]] void fail(running_job& job, const task_set& set, const task_report& report);
 
-  executor_id place(int task);
+  /// What a cancelled job throws.
+  std::exception_ptr cancellation(const running_job& job);
+  executor_id place(const running_job& job, int task);
   /// Hears what happened to executors; waits up to `timeout` for the first event.
   void watch_executors(std::chrono::milliseconds timeout);
   void publish(event::kind what, const running_job& job, const task_set* set,
@@ -72,6 +80,7 @@ class scheduler {
   std::mutex mutex_;
   std::map<int, std::uint64_t> alive_;  // slot to epoch
   std::set<std::shared_ptr<task_set>> active_;
+  std::set<running_job*> jobs_;
 };
 
 }  // namespace millrace::detail

@@ -28,11 +28,11 @@ std::vector<int> map_outputs::missing(const shuffle& from) const {
   return maps;
 }
 
-std::shared_ptr<std::mutex> map_outputs::building(const shuffle& from) {
+std::shared_ptr<map_outputs::building_place> map_outputs::building(const shuffle& from) {
   const std::lock_guard lock(mutex_);
-  auto& mutex = shuffles_[from.id()].building;
-  if (mutex == nullptr) mutex = std::make_shared<std::mutex>();
-  return mutex;
+  auto& place = shuffles_[from.id()].building;
+  if (place == nullptr) place = std::make_shared<building_place>();
+  return place;
 }
 
 void map_outputs::forget(std::int64_t shuffle) noexcept {

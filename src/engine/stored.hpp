@@ -2,6 +2,7 @@
 // executor it lies on.
 #pragma once
 
+#include <condition_variable>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -29,7 +30,12 @@ class map_outputs {
   /// The map partitions that are not there.
   std::vector<int> missing(const shuffle& from) const;
   /// Only one job at a time computes a shuffle; the others wait and find it done.
-  std::shared_ptr<std::mutex> building(const shuffle& from);
+  struct building_place {
+    std::mutex mutex;
+    std::condition_variable left;
+    bool taken = false;
+  };
+  std::shared_ptr<building_place> building(const shuffle& from);
   void forget(std::int64_t shuffle) noexcept;
   void lose(executor_id where);
 
@@ -40,10 +46,30 @@ class map_outputs {
   };
   struct shuffle_outputs {
     std::vector<placed_output> by_map;
-    std::shared_ptr<std::mutex> building;
+    std::shared_ptr<building_place> building;
   };
   mutable std::mutex mutex_;
   std::unordered_map<std::int64_t, shuffle_outputs> shuffles_;
+};
+
+/// Has the place until destroyed, which is when others may go on; the lock is not held meanwhile.
+class building_turn {
+ public:
+  building_turn(map_outputs::building_place& place, std::unique_lock<std::mutex>& lock)
+      : place_(place) {
+    place_.taken = true;
+    lock.unlock();
+  }
+  ~building_turn() {
+    const std::lock_guard lock(place_.mutex);
+    place_.taken = false;
+    place_.left.notify_all();
+  }
+  building_turn(const building_turn&) = delete;
+  building_turn& operator=(const building_turn&) = delete;
+
+ private:
+  map_outputs::building_place& place_;
 };
 
 }  // namespace millrace::detail

@@ -52,7 +52,8 @@ void task_set::run(const task_order& order) {
   } catch (const fetch_failure&) {
     report.what = outcome::fetch_failed;
   } catch (...) {
-    report.what = outcome::failed;
+    // Once nobody wants the task, what its function made of that is no failure.
+    report.what = task.cancelled() ? outcome::cancelled : outcome::failed;
     report.failure = std::current_exception();
     report.operation = task.failed_operation();
     report.row = task.failed_row();

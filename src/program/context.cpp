@@ -58,6 +58,14 @@ rdd<std::string_view> context::binary_records(const std::string& path, std::int6
   return rdd<std::string_view>(detail::from_binary_records(core_, path, length));
 }
 
+void context::set_job_group(std::string id, std::string description) const {
+  detail::set_job_group(*core_, {std::move(id), std::move(description)});
+}
+void context::cancel_job_group(const std::string& id) const {
+  detail::cancel_job_group(*core_, id);
+}
+void context::cancel_all_jobs() const { detail::cancel_all_jobs(*core_); }
+
 int context::default_parallelism() const { return core_->default_parallelism(); }
 const std::string& context::name() const { return core_->name(); }
 void context::stop() const { core_->stop(); }

@@ -1,4 +1,5 @@
 // map_partitions, glom, zip_partitions and all that pulls rows.
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -8,12 +9,22 @@
 
 namespace millrace::detail {
 
-partition_input::partition_input(std::unique_ptr<cursor> from, const row_type& rows, bool hold)
-    : from_(std::move(from)), current_(rows), hold_(hold) {}
+partition_input::partition_input(std::unique_ptr<cursor> from, const row_type& rows, bool hold,
+                                 const task_context& task)
+    : from_(std::move(from)), current_(rows), task_(&task), hold_(hold) {}
 
 bool partition_input::pull() {
+  if (task_->cancelled()) throw task_cancelled();
+  const auto now = pace::clock::now();
+  if (count_ != 0) pace_.took(now - shown_);
+  shown_ = now;
+  begin_ += std::exchange(count_, 0);
+  count_ = std::min<std::size_t>(pace_.rows(), current_.size() - begin_);
+  if (count_ != 0) return true;
+  begin_ = 0;
   if (done_) {
     if (!hold_) current_.clear();
+    begin_ = current_.size();
     return false;
   }
   if (hold_ && !current_.empty()) {
@@ -24,11 +35,20 @@ bool partition_input::pull() {
     current_.texts().clear();
   }
   while (current_.empty() && !done_) done_ = from_->step(current_.collector()) == flow::enough;
-  return !current_.empty();
+  if (task_->cancelled()) throw task_cancelled();
+  count_ = std::min<std::size_t>(pace_.rows(), current_.size());
+  shown_ = pace::clock::now();
+  return count_ != 0;
 }
 
 row_buffer partition_input::rest() {
   row_buffer all(current_.type());
+  for (std::size_t at = begin_ + count_; at < current_.size(); at += chunk_rows)
+    all.append({current_.row(at),
+                static_cast<std::uint32_t>(std::min<std::size_t>(chunk_rows, current_.size() - at)),
+                false});
+  begin_ = current_.size();
+  count_ = 0;
   while (!done_) done_ = from_->step(all.collector()) == flow::enough;
   return all;
 }
@@ -51,6 +71,7 @@ class partitions_cursor final : public cursor {
   }
   flow step(const sink& to) override {
     state_.to = to;
+    const activity_scope doing(task_, operation_, -1);
     try {
       run_(state_, partition_, inputs_.data());
     } catch (...) {
@@ -78,7 +99,8 @@ std::unique_ptr<cursor> partitions_node::open(int partition, task_context& task)
   std::vector<partition_input> inputs;
   for (std::size_t i = 0; i < parents().size(); ++i) {
     const node& parent = *parents()[i];
-    inputs.emplace_back(task.open(parent, parent_partition(partition, i)), parent.rows(), hold_);
+    inputs.emplace_back(task.open(parent, parent_partition(partition, i)), parent.rows(), hold_,
+                        task);
   }
   return std::make_unique<partitions_cursor>(std::move(inputs), rows(), partition, function_.get(),
                                              run_, operation(), task);

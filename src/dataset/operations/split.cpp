@@ -39,8 +39,8 @@ class split_node final : public node {
     const node& parent = *parents()[0];
     if (auto blocks = task.open_blocks(parent, partition))
       return cut_blocks(std::move(blocks), cut_);
-    return std::make_unique<narrow_cursor>(task.open(parent, partition), kernel_, rows(),
-                                           operation(), task);
+    return std::make_unique<narrow_cursor>(task.open(parent, partition), parent.rows(), kernel_,
+                                           rows(), operation(), task, true);
   }
 
  private:

@@ -28,6 +28,7 @@ struct event {
     task_spilled,   ///< an operator (text) wrote records to disk: it had its share of memory
     block_to_disk,  ///< a kept partition left memory for the disk
     block_dropped,  ///< a kept partition left memory, or had no room: it is computed again
+    task_slow,
     executor_joined,
     executor_lost,
     streaming_started,
@@ -62,6 +63,8 @@ struct event {
   std::chrono::microseconds scheduling_delay{-1};
   std::chrono::microseconds processing_delay{-1};
   std::chrono::microseconds duration{-1};
+  std::string group{};  ///< a job's, and what the program says it does
+  std::string description{};
   std::string text{};  ///< a name, or the message of what failed
 };
 

@@ -10,6 +10,7 @@
 
 #include "millrace/detail/dataset/aggregator.hpp"
 #include "millrace/detail/dataset/node.hpp"
+#include "millrace/detail/dataset/pace.hpp"
 #include "millrace/detail/dataset/row_buffer.hpp"
 
 namespace millrace::detail {
@@ -54,11 +55,13 @@ node_ptr union_of(context_ptr context, const row_type& rows, std::vector<node_pt
 /// set, all earlier ones) stay where they are until the input is destroyed or pulled again.
 class partition_input {
  public:
-  partition_input(std::unique_ptr<cursor> from, const row_type& rows, bool hold);
-  /// The next rows; false: no more.
+  partition_input(std::unique_ptr<cursor> from, const row_type& rows, bool hold,
+                  const task_context& task);
+  /// The next rows, few where those before took long; false: no more. Throws task_cancelled, so
+  /// that a function never takes part of a partition for all of it.
   bool pull();
-  const void* rows() const { return current_.data(); }
-  std::size_t count() const { return current_.size(); }
+  const void* rows() const { return current_.row(begin_); }
+  std::size_t count() const { return count_; }
   std::size_t row_size() const { return current_.type().size; }
   /// All rows that were not pulled yet: the rest of the partition in memory.
   row_buffer rest();
@@ -66,7 +69,12 @@ class partition_input {
  private:
   std::unique_ptr<cursor> from_;
   row_buffer current_;
+  std::size_t begin_ = 0;  // of the rows that are shown, in current_
+  std::size_t count_ = 0;
   std::vector<row_buffer> held_;
+  const task_context* task_;
+  pace pace_;
+  pace::clock::time_point shown_{};
   bool hold_;
   bool done_ = false;
 };

@@ -41,6 +41,12 @@ struct task_memory {
   memory_budget* budget = nullptr;  // null: what outlives the task is not counted
 };
 
+/// Leaves a function that works on part of a partition when its task is cancelled.
+class task_cancelled : public error {
+ public:
+  task_cancelled() : error("the task was cancelled") {}
+};
+
 /// One attempt at one task. Single-threaded; `cancel` alone may be set by another thread.
 class task_context {
  public:
@@ -61,6 +67,21 @@ class task_context {
   int partition() const { return partition_; }
   int attempt() const { return attempt_; }
   bool cancelled() const { return cancel_->load(std::memory_order_relaxed); }
+
+  /// The operation that is at work and the row that it works on (-1: unknown), for whoever watches
+  /// the task: any thread may read it. The text is a literal; null before the first operation.
+  struct activity {
+    const char* operation = nullptr;
+    std::int64_t row = -1;
+  };
+  activity doing() const {
+    return {operation_at_work_.load(std::memory_order_relaxed),
+            row_at_work_.load(std::memory_order_relaxed)};
+  }
+  void doing(activity now) const {
+    operation_at_work_.store(now.operation, std::memory_order_relaxed);
+    row_at_work_.store(now.row, std::memory_order_relaxed);
+  }
 
   /// Where the exception that is passing came from; the first to say so is right.
   void failed_in(std::string_view operation, std::int64_t row) {
@@ -84,6 +105,24 @@ class task_context {
   task_memory memory_;
   std::string_view operation_;
   std::int64_t row_ = -1;
+  mutable std::atomic<const char*> operation_at_work_{nullptr};
+  mutable std::atomic<std::int64_t> row_at_work_{-1};
+};
+
+/// Says what the task is doing until destroyed.
+class activity_scope {
+ public:
+  activity_scope(const task_context& task, std::string_view operation, std::int64_t row)
+      : task_(task), before_(task.doing()) {
+    task.doing({operation.data(), row});
+  }
+  ~activity_scope() { task_.doing(before_); }
+  activity_scope(const activity_scope&) = delete;
+  activity_scope& operator=(const activity_scope&) = delete;
+
+ private:
+  const task_context& task_;
+  task_context::activity before_;
 };
 
 }  // namespace millrace::detail

@@ -11,6 +11,7 @@
 
 namespace millrace::detail {
 
+class async_threads;
 class executor_port;
 class memory_budget;
 class scheduler;
@@ -37,6 +38,9 @@ class engine final : public dataset_context {
   scheduler& jobs() { return *scheduler_; }
   memory_budget& memory() { return *memory_; }
   spill_space& disk() { return *disk_; }
+  async_threads& async() { return *async_; }
+  /// Tells engines of this process apart, also later ones at the same address.
+  std::uint64_t number() const { return number_; }
 
   int default_parallelism() const override;
   bool parallelism_is_set() const override;
@@ -58,6 +62,8 @@ class engine final : public dataset_context {
   std::unique_ptr<memory_budget> memory_;
   std::unique_ptr<spill_space> disk_;
   std::unique_ptr<scheduler> scheduler_;
+  std::unique_ptr<async_threads> async_;
+  std::uint64_t number_;
   std::atomic<bool> stopped_{false};
 };
 

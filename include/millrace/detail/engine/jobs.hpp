@@ -16,6 +16,8 @@
 
 namespace millrace::detail {
 
+class engine;
+
 /// What one task gives back; only that of the first successful attempt is used.
 using task_result = std::shared_ptr<void>;
 
@@ -30,6 +32,19 @@ struct job {
 /// Runs a job to its end on the calling thread's behalf (which takes part in the work). Throws
 /// job_error with the user's exception nested, or usage_error once the context was stopped.
 std::vector<task_result> run_job(const job& what);
+
+/// What the jobs that a thread begins on a context belong to, until it says otherwise.
+struct job_group {
+  std::string id;  // empty: none
+  std::string description;
+};
+void set_job_group(const engine& of, job_group group);
+job_group job_group_of(const engine& of);
+/// Ends the jobs of the group (of any thread) that run now; `cancel_all_jobs` all of them. They
+/// throw an error that says so, at the latest when each of their tasks has worked on about 5 ms of
+/// rows.
+void cancel_job_group(engine& of, const std::string& id);
+void cancel_all_jobs(engine& of);
 
 /// All partitions of a dataset, in order.
 std::vector<int> all_partitions(const node& dataset);
