@@ -1,6 +1,7 @@
 // Resilient distributed datasets: immutable, partitioned, computed when an action asks.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
@@ -26,6 +27,7 @@
 #include "millrace/partitioner.hpp"
 #include "millrace/row_map.hpp"
 #include "millrace/rows.hpp"
+#include "millrace/statistics.hpp"
 #include "millrace/storage_level.hpp"
 
 namespace millrace {
@@ -82,6 +84,42 @@ struct other_side {
 };
 template <class T, class Other>
 using other_value = typename other_side<T, Other>::value;
+
+template <class Side>
+inline constexpr bool is_dataset_v = false;
+template <class Row>
+inline constexpr bool is_dataset_v<rdd<Row>> = true;
+
+/// What cogroup makes of pairs T and other sides: datasets of pairs, and last perhaps a number of
+/// partitions or a partitioner, which adds no values.
+template <class T, class Side>
+struct side_values {
+  using type = std::tuple<>;
+};
+template <class T, class Other>
+struct side_values<T, rdd<Other>> {
+  using type = std::tuple<other_value<T, Other>>;
+};
+template <class K, class Values>
+struct cogroup_of;
+template <class K, class... V>
+struct cogroup_of<K, std::tuple<V...>> {
+  using row = std::pair<K, std::tuple<std::vector<V>...>>;
+  static constexpr group_loop loop = cogroup_values<K, V...>;
+};
+template <class T, class... Side>
+struct cogrouped
+    : cogroup_of<typename pair_types<T>::key,
+                 decltype(std::tuple_cat(std::declval<std::tuple<typename pair_types<T>::value>>(),
+                                         std::declval<typename side_values<T, Side>::type>()...))> {
+};
+
+template <class Row>
+void add_side(std::vector<node_ptr>& sides, const rdd<Row>& other) {
+  sides.push_back(other.node());
+}
+template <class Partitions>
+void add_side(std::vector<node_ptr>&, const Partitions&) {}
 
 }  // namespace detail
 
@@ -183,6 +221,25 @@ class rdd {
     return parts;
   }
 
+  // ---- through a command
+
+  /// The lines that a command writes when it is given the rows as lines (in their text form): one
+  /// process a partition, its standard error is ours. `command` is cut at white space, without
+  /// quoting; as a vector, its words. No shell: for one, `{"sh", "-c", "…"}`. Fails where the
+  /// command cannot be started or ends with another status than 0; one that ends before it has read
+  /// everything does not fail by that.
+  template <class Text>
+    requires std::is_convertible_v<const Text&, std::string_view>
+  rdd<std::string> pipe(const Text& command) const {
+    return pipe(detail::words_of(command));
+  }
+  rdd<std::string> pipe(std::vector<std::string> command) const {
+    auto step =
+        detail::map_step<std::string_view>([](std::string_view line) { return std::string(line); });
+    step.operation = "pipe";
+    return rdd<std::string>(detail::apply(detail::pipe_through(node_, std::move(command)), step));
+  }
+
   // ---- together
 
   /// The partitions of this and then those of the other; nothing is moved, duplicates stay.
@@ -240,19 +297,21 @@ class rdd {
             : detail::hash_partitioner_for(node_->rows(), partitions)));
   }
   /// Rows of both, each once.
-  rdd intersection(const rdd& other) const {
+  template <class... P>
+  rdd intersection(const rdd& other, P... partitions) const {
     auto one = [](const T& row) { return std::pair<T, bool>(row, true); };
     return map(one)
-        .cogroup(other.map(one))
+        .cogroup(other.map(one), partitions...)
         .filter([](const auto& group) {
           return !std::get<0>(group.second).empty() && !std::get<1>(group.second).empty();
         })
         .keys();
   }
   /// Rows of this which the other lacks; duplicates stay.
-  rdd subtract(const rdd& other) const {
+  template <class... P>
+  rdd subtract(const rdd& other, P... partitions) const {
     auto one = [](const T& row) { return std::pair<T, bool>(row, true); };
-    return map(one).subtract_by_key(other.map(one)).keys();
+    return map(one).subtract_by_key(other.map(one), partitions...).keys();
   }
   /// f(const T&) -> K; rows become (K, std::vector<T>).
   template <class F, class... P>
@@ -349,20 +408,19 @@ class rdd {
     return grouped<std::pair<K, std::vector<V>>>("group_by_key", {node_},
                                                  detail::group_values<K, V>, partitions...);
   }
-  /// All values of each key here and there: (K, std::tuple<std::vector<V>, std::vector<W>…>).
+  /// All values of each key here and there: (K, std::tuple<std::vector<V>, std::vector<W>…>). Any
+  /// number of other datasets; after them, if wanted, a number of partitions or a partitioner.
   template <class Other, class... More>
   auto cogroup(const rdd<Other>& other, const More&... more) const
     requires detail::pair_row<T>
   {
-    using K = typename detail::pair_types<T>::key;
-    using V = typename detail::pair_types<T>::value;
-    using W = detail::other_value<T, Other>;
-    using row =
-        std::pair<K, std::tuple<std::vector<V>, std::vector<W>,
-                                std::vector<detail::other_value<T, typename More::row_type>>...>>;
-    return grouped<row>(
-        "cogroup", {node_, other.node(), more.node()...},
-        detail::cogroup_values<K, V, W, detail::other_value<T, typename More::row_type>...>);
+    using groups = detail::cogrouped<T, rdd<Other>, More...>;
+    std::vector<detail::node_ptr> sides{node_, other.node()};
+    (detail::add_side(sides, more), ...);
+    const auto& last = std::get<sizeof...(More)>(std::tie(other, more...));
+    if constexpr (detail::is_dataset_v<std::remove_cvref_t<decltype(last)>>)
+      return grouped<typename groups::row>("cogroup", sides, groups::loop);
+    else return grouped<typename groups::row>("cogroup", sides, groups::loop, last);
   }
   /// (K, (V, W)) for every pair of values with the same key.
   template <class Other, class... P>
@@ -617,6 +675,75 @@ class rdd {
           detail::call(detail::function_in<F>(step.function), all);
         },
         false, false));
+  }
+
+  // ---- approximate actions
+
+  /// What is known of the count after `timeout` of real time: exact where that was long enough,
+  /// else an estimate from the partitions that were counted, with bounds that hold with probability
+  /// `confidence` if the others are like them; from 0 to infinity where none was. The time a
+  /// shuffle takes that the dataset stands on is not limited.
+  bounded<double> count_approx(std::chrono::milliseconds timeout, double confidence = 0.95) const {
+    return detail::count_approx(node_, timeout, confidence);
+  }
+  /// About how many different rows there are, `relative_sd` (>= 0.00026) being the standard
+  /// deviation of the result as a share of it. Takes 1.1 / relative_sd^2 bytes a task.
+  std::int64_t count_approx_distinct(double relative_sd = 0.05) const {
+    detail::check_key<T>();
+    return detail::count_approx_distinct(node_, relative_sd);
+  }
+
+  // ---- actions on numbers (T is arithmetic), as doubles; see mr::statistics
+
+  statistics stats() const
+    requires std::is_arithmetic_v<T>
+  {
+    return detail::statistics_of(node_, "stats");
+  }
+  double sum() const
+    requires std::is_arithmetic_v<T>
+  {
+    return detail::statistics_of(node_, "sum").sum;
+  }
+  double mean() const
+    requires std::is_arithmetic_v<T>
+  {
+    return detail::statistics_of(node_, "mean").mean;
+  }
+  double variance() const
+    requires std::is_arithmetic_v<T>
+  {
+    return detail::statistics_of(node_, "variance").variance;
+  }
+  double stdev() const
+    requires std::is_arithmetic_v<T>
+  {
+    return detail::statistics_of(node_, "stdev").stdev;
+  }
+  double sample_variance() const
+    requires std::is_arithmetic_v<T>
+  {
+    return detail::statistics_of(node_, "sample_variance").sample_variance;
+  }
+  double sample_stdev() const
+    requires std::is_arithmetic_v<T>
+  {
+    return detail::statistics_of(node_, "sample_stdev").sample_stdev;
+  }
+  /// `buckets` (> 0) of equal width from the least to the greatest row: their edges, one more than
+  /// buckets, and how many rows lie in each, the upper edge excluded but for the last. One bucket
+  /// where all rows are equal. Throws usage_error on an empty dataset, and where a row is infinite
+  /// or NaN.
+  std::pair<std::vector<double>, std::vector<std::int64_t>> histogram(int buckets) const
+    requires std::is_arithmetic_v<T>
+  {
+    return detail::histogram(node_, buckets);
+  }
+  /// The same between edges of yours (two or more, ascending); rows outside are left out.
+  std::vector<std::int64_t> histogram(const std::vector<double>& edges) const
+    requires std::is_arithmetic_v<T>
+  {
+    return detail::histogram(node_, edges);
   }
 
   // ---- actions on pairs

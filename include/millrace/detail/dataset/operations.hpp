@@ -90,6 +90,11 @@ node_ptr cross_partitions(const node_ptr& left, const node_ptr& right, const row
 /// At most `partitions`, each made of parent's partitions that lie side by side; nothing is moved.
 node_ptr coalesce(const node_ptr& parent, int partitions);
 
+/// The lines (std::string_view) that a command makes of the rows' text form, given line by line.
+node_ptr pipe_through(const node_ptr& parent, std::vector<std::string> command);
+/// Cut at white space.
+std::vector<std::string> words_of(std::string_view command);
+
 // ---- rows by choice: the partitioner stays
 
 /// Each row with this chance (or, with replacement, this often on average).

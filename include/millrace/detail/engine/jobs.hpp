@@ -13,6 +13,7 @@
 #include "millrace/detail/dataset/node.hpp"
 #include "millrace/detail/dataset/row_buffer.hpp"
 #include "millrace/detail/dataset/task_context.hpp"
+#include "millrace/statistics.hpp"
 
 namespace millrace::detail {
 
@@ -118,6 +119,18 @@ row_buffer take_sample(const node_ptr& dataset, bool replacement, std::int64_t n
                        std::uint64_t seed);
 /// The values of the pairs with this key, in order.
 row_buffer lookup_values(const node_ptr& dataset, const void* key);
+
+/// The sums of rows that are numbers, and all that follows from them.
+statistics statistics_of(const node_ptr& dataset, std::string_view action);
+/// How many numbers lie in each bucket: [edge, next edge), the last one closed.
+std::vector<std::int64_t> histogram(const node_ptr& dataset, const std::vector<double>& edges);
+/// The same with `n` buckets of equal width between the least and the greatest; edges first.
+std::pair<std::vector<double>, std::vector<std::int64_t>> histogram(const node_ptr& dataset, int n);
+/// What can be said about the count after `timeout`.
+bounded<double> count_approx(const node_ptr& dataset, std::chrono::milliseconds timeout,
+                             double confidence);
+/// How many different rows there are, by a sketch.
+std::int64_t count_approx_distinct(const node_ptr& dataset, double relative_sd);
 
 /// Folds each partition's rows into at most one row; partitions without one are left out, the
 /// others come in partition order. `loop` folds a chunk into `to` (see folds.hpp).
