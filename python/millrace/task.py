@@ -1,0 +1,24 @@
+"""What travels to a worker: the steps of a task."""
+
+
+class Task:
+    """`source(split, inputs)` makes rows of the inputs (None: the first input's rows); each of
+    `steps` is called with the split and the rows and gives rows."""
+
+    __slots__ = ("source", "steps", "inputs", "to_buckets", "paths")
+
+    def __init__(self, source, steps, inputs, to_buckets, paths):
+        self.source = source
+        self.steps = steps
+        self.inputs = inputs  # for each whether lines of text are str
+        self.to_buckets = to_buckets  # the last step gives (partition, rows)
+        self.paths = paths
+
+    def run(self, split, inputs):
+        rows = inputs[0] if self.source is None else self.source(split, inputs)
+        for step in self.steps:
+            rows = step(split, rows)
+        return rows
+
+    def __reduce__(self):
+        return Task, (self.source, self.steps, self.inputs, self.to_buckets, self.paths)

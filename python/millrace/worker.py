@@ -1,0 +1,123 @@
+"""A worker process: runs one task after another for the driver at the other end of a socket.
+
+The worker asks for rows and tells of rows; the driver answers. src: native/worker_pool.cpp."""
+
+import gc
+import os
+import socket
+import struct
+import sys
+import traceback
+from itertools import chain
+
+from millrace import frames
+
+TASK = struct.Struct("<IIQ")  # partition, attempt, bytes of the function
+HEADER = struct.Struct("<IIQ")  # what, number, bytes that follow
+WANTS_ROWS, ROWS, DONE, FAILED = (ord(c) for c in "RODE")
+COUNT = struct.Struct("<Q")
+TEXT = 1 << 63  # in the count of frames: they are blocks of text
+
+
+class DriverGone(BaseException):
+    """Nobody is there to work for."""
+
+
+class Driver:
+    def __init__(self, connection):
+        self._send = connection.sendall
+        self._input = connection.makefile("rb", 1 << 16)
+
+    def read(self, size):
+        data = self._input.read(size)
+        if len(data) != size:
+            raise DriverGone()
+        return data
+
+    def send(self, what, number=0, data=b""):
+        try:
+            header = HEADER.pack(what, number, len(data))
+            if len(data) < 1 << 16:
+                self._send(header + data)
+            else:
+                self._send(header)
+                self._send(data)
+        except OSError:
+            raise DriverGone() from None
+
+    def rows(self, number, unicode):
+        """An input's rows; unless `unicode`, lines of text are bytes."""
+        return chain.from_iterable(self._batches(number, unicode))
+
+    def _batches(self, number, unicode):
+        cut = frames.lines_of if unicode else frames.byte_lines_of
+        while True:
+            self.send(WANTS_ROWS, number)
+            (count,) = COUNT.unpack(self.read(8))
+            decode = cut if count & TEXT else frames.loads
+            count &= TEXT - 1
+            if count == 0:
+                return
+            sizes = struct.unpack(f"<{count}Q", self.read(8 * count))
+            # All of it now: later the driver would wait for us to read while we wait for it.
+            for frame in [self.read(size) for size in sizes]:
+                yield decode(frame)
+
+    def give(self, frame, partition=0):
+        """False: no more rows are wanted."""
+        self.send(ROWS, partition, frame)
+        return self.read(1) != b"\0"
+
+
+def run_task(driver, partition, attempt, function):
+    from pyspark import accumulators, taskcontext
+
+    taskcontext.begin(partition, attempt)
+    accumulators.begin()
+    task = frames.loads(function)
+    for path in task.paths:
+        if path not in sys.path:
+            sys.path.insert(1, path)
+    inputs = [driver.rows(number, unicode) for number, unicode in enumerate(task.inputs)]
+    rows = task.run(partition, inputs)
+    if task.to_buckets:
+        for to, bucket in rows:
+            if not driver.give(frames.dumps(bucket), to):
+                break
+    else:
+        for frame in frames.frames_of(rows):
+            if not driver.give(frame):
+                break
+    if hasattr(rows, "close"):
+        rows.close()
+    return accumulators.gained()
+
+
+def describe_failure(failure):
+    text = traceback.format_exc()
+    cause = failure.__cause__
+    if isinstance(failure, RuntimeError) and isinstance(cause, StopIteration):
+        text += "Caught StopIteration thrown from user's code; failing the task\n"
+    return text
+
+
+def main(descriptor):
+    connection = socket.socket(fileno=descriptor)
+    driver = Driver(connection)
+    gc.freeze()
+    gc.set_threshold(50000, 20, 50)  # rows are made by the million and have no cycles
+    try:
+        connection.sendall(COUNT.pack(os.getpid()))
+        while True:
+            partition, attempt, size = TASK.unpack(driver.read(TASK.size))
+            function = driver.read(size)
+            try:
+                gained = run_task(driver, partition, attempt, function)
+                sys.stdout.flush()
+                sys.stderr.flush()
+                driver.send(DONE, 0, gained)
+            except Exception as failure:
+                sys.stdout.flush()
+                driver.send(FAILED, 0, describe_failure(failure).encode("utf-8", "replace"))
+    except (DriverGone, OSError):
+        pass

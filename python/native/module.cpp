@@ -1,0 +1,256 @@
+// The module `_millrace`: the engine's untyped datasets, jobs and streams for Python.
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <thread>
+
+#include "dataset_object.hpp"
+#include "millrace/detail/dataset/operations.hpp"
+#include "millrace/detail/dataset/row_traits.hpp"
+#include "millrace/detail/streaming/receiving.hpp"
+#include "millrace/socket.hpp"
+#include "millrace/streaming_context.hpp"
+#include "python_listener.hpp"
+#include "python_node.hpp"
+#include "python_stream.hpp"
+#include "runner.hpp"
+
+namespace py = pybind11;
+
+namespace millrace::python {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+std::string_view view_of(const py::bytes& bytes) {
+  return {PyBytes_AS_STRING(bytes.ptr()), static_cast<std::size_t>(PyBytes_GET_SIZE(bytes.ptr()))};
+}
+
+dataset parallelize(const runner& r, const std::vector<std::vector<py::bytes>>& slices) {
+  std::vector<detail::row_buffer_ptr> parts;
+  for (const auto& slice : slices) {
+    auto rows = std::make_shared<detail::row_buffer>(detail::row_type_of<frame>());
+    for (const auto& bytes : slice) {
+      frame row{0, view_of(bytes)};
+      rows->append({&row, 1, false});
+    }
+    parts.push_back(std::move(rows));
+  }
+  return {detail::from_rows(r.core(), detail::row_type_of<frame>(), std::move(parts))};
+}
+
+dataset of_function(const runner& r, const std::string& operation, const py::bytes& function,
+                    const std::vector<dataset>& parents,
+                    const std::vector<std::vector<std::vector<std::pair<int, int>>>>& inputs) {
+  std::vector<detail::node_ptr> from;
+  for (const auto& parent : parents) from.push_back(parent.node);
+  std::vector<partition_inputs> read;
+  for (const auto& partition : inputs) {
+    auto& slots = read.emplace_back();
+    for (const auto& slot : partition) {
+      auto& to = slots.emplace_back();
+      for (const auto& [parent, index] : slot) to.push_back({parent, index});
+    }
+  }
+  return {python_node(r.core(), r.workers(), operation, std::string(view_of(function)),
+                      std::move(from), std::move(read))};
+}
+
+/// Runs a job on a thread of its own where Python's main thread asks, so that Ctrl-C ends it.
+template <class F>
+void interruptibly(runner::ticket& t, F work) {
+  std::mutex mutex;
+  std::condition_variable over;
+  bool done = false;
+  std::exception_ptr failure;
+  std::thread thread([&] {
+    try {
+      work();
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    const std::lock_guard lock(mutex);
+    done = true;
+    over.notify_all();
+  });
+  bool interrupted = false;
+  {
+    std::unique_lock lock(mutex);
+    while (!over.wait_for(lock, 50ms, [&] { return done; })) {
+      if (interrupted) continue;
+      lock.unlock();
+      const py::gil_scoped_acquire python;
+      interrupted = PyErr_CheckSignals() != 0;
+      if (interrupted) t.cancel = true;
+      const py::gil_scoped_release no_python;
+      lock.lock();
+    }
+  }
+  thread.join();
+  if (interrupted) {
+    const py::gil_scoped_acquire python;
+    throw py::error_already_set();
+  }
+  if (failure != nullptr) std::rethrow_exception(failure);
+}
+
+py::list run(runner& r, const dataset& of, const std::vector<int>& partitions,
+             const std::string& action, const std::string& group, bool from_main) {
+  std::vector<std::shared_ptr<detail::row_buffer>> parts;
+  {
+    const py::gil_scoped_release no_python;
+    runner::ticket t;
+    t.group = group;
+    const auto work = [&] { parts = r.run(of.node, partitions, action, t); };
+    if (from_main) interruptibly(t, work);
+    else work();
+  }
+  py::list all;
+  for (const auto& part : parts) {
+    py::list frames;
+    for (std::size_t i = 0; i < part->size(); ++i) {
+      const auto& bytes = static_cast<const frame*>(part->row(i))->second;
+      frames.append(py::bytes(bytes.data(), bytes.size()));
+    }
+    all.append(std::move(frames));
+  }
+  return all;
+}
+
+/// The dataset as rows in memory, without what it was computed from.
+dataset materialised(runner& r, const dataset& of) {
+  runner::ticket t;
+  std::vector<detail::row_buffer_ptr> parts;
+  for (auto& part : r.run(of.node, detail::all_partitions(*of.node), "checkpoint", t))
+    parts.push_back(std::move(part));
+  return {detail::from_rows(r.core(), of.node->rows(), std::move(parts))};
+}
+
+/// A streaming context and the inputs that its Python graph reads.
+class streaming {
+ public:
+  streaming(std::shared_ptr<runner> over, std::int64_t interval_ms)
+      : runner_(std::move(over)),
+        context_(millrace::context(runner_->core()), std::chrono::milliseconds(interval_ms)) {}
+
+  int socket(std::string host, int port) {
+    if (port < 1 || port > 65535)
+      throw usage_error("socketTextStream: the port must be between 1 and 65535: " +
+                        std::to_string(port));
+    const mr_socket source{.host = std::move(host), .port = static_cast<std::uint16_t>(port)};
+    inputs_.push_back(detail::receiver_stream(
+        context_.core(), detail::row_type_of<std::string_view>(), source.make_port()));
+    return static_cast<int>(inputs_.size()) - 1;
+  }
+  void take_inputs(py::object take) {
+    add_python_inputs(context_.core(), inputs_, std::move(take));
+  }
+  void output(std::string name, std::int64_t slide_ms, py::object generate, py::object run) {
+    add_python_output(context_.core(), std::move(name), std::chrono::milliseconds(slide_ms),
+                      std::move(generate), std::move(run));
+  }
+  void start() {
+    if (runner_->stepped_clock() != nullptr) context_.core()->start_stepped();
+    else context_.start();
+  }
+  void step() {
+    detail::manual_clock* const clock = runner_->stepped_clock();
+    if (clock == nullptr) throw usage_error("only a context on a manual clock is stepped");
+    clock->advance(context_.core()->interval());
+    context_.core()->step(clock->now());
+  }
+  bool await_for(double seconds) {
+    if (runner_->stepped_clock() != nullptr) return context_.state() == streaming_state::stopped;
+    return context_.await_termination_for(std::chrono::duration_cast<std::chrono::nanoseconds>(
+        std::chrono::duration<double>(seconds)));
+  }
+  void stop(bool graceful) { context_.stop({.context = false, .graceful = graceful}); }
+  int state() const { return static_cast<int>(context_.state()); }
+  void add_listener(py::object listener) {
+    context_.add_listener(std::make_shared<python_listener>(hold(std::move(listener))));
+  }
+
+ private:
+  using mr_socket = millrace::socket::text;
+  std::shared_ptr<runner> runner_;
+  streaming_context context_;
+  std::vector<detail::stream_ptr> inputs_;
+};
+
+}  // namespace
+
+PYBIND11_MODULE(_millrace, m) {
+  m.doc() = "The millrace engine for its Python packages; not for programs.";
+
+  static py::exception<error> engine_error(m, "EngineError", PyExc_RuntimeError);
+  static py::exception<usage_error> misuse(m, "UsageError", engine_error.ptr());
+  py::register_exception_translator([](std::exception_ptr thrown) {
+    try {
+      if (thrown) std::rethrow_exception(thrown);
+    } catch (const usage_error& e) {
+      misuse(e.what());
+    } catch (const error& e) {
+      engine_error(e.what());
+    }
+  });
+
+  using no_python = py::call_guard<py::gil_scoped_release>;
+  py::class_<dataset>(m, "Dataset")
+      .def_property_readonly("partitions", [](const dataset& d) { return d.node->partitions(); })
+      .def_property_readonly("id", [](const dataset& d) { return d.node->id(); })
+      .def_property_readonly(
+          "is_text",
+          [](const dataset& d) { return d.node->rows().kind == detail::row_kind::text_view; })
+      .def("keep", [](const dataset& d, bool kept) {
+        d.node->keep(kept ? storage_level::memory : storage_level::none);
+      });
+
+  py::class_<runner, std::shared_ptr<runner>>(m, "Engine")
+      .def(py::init<std::string, const std::string&,
+                    const std::vector<std::pair<std::string, std::string>>&, bool>())
+      .def_property_readonly("threads", &runner::threads)
+      .def_property_readonly("default_parallelism",
+                             [](const runner& r) { return r.core()->default_parallelism(); })
+      .def("start_workers", &runner::start_workers)
+      .def("stop", &runner::stop, no_python())
+      .def("parallelize", parallelize)
+      .def("text_file",
+           [](const runner& r, const std::string& path, int partitions) {
+             return dataset{detail::from_text_file(r.core(), path, partitions)};
+           })
+      .def("of_function", of_function)
+      .def("shuffled", [](const runner&, const dataset& d,
+                          int partitions) { return dataset{shuffled(d.node, partitions)}; })
+      .def("run", run)
+      .def("materialised", materialised, no_python())
+      .def("cancel",
+           [](runner& r, const std::optional<std::string>& group) {
+             r.cancel(group ? &*group : nullptr);
+           })
+      .def("take_gained", [](runner& r) {
+        py::list all;
+        for (const std::string& updates : r.workers()->take_gained())
+          all.append(py::bytes(updates));
+        return all;
+      });
+
+  py::class_<streaming>(m, "Streaming")
+      .def(py::init<std::shared_ptr<runner>, std::int64_t>())
+      .def("socket", &streaming::socket)
+      .def("take_inputs", &streaming::take_inputs)
+      .def("output", &streaming::output)
+      .def("start", &streaming::start, no_python())
+      .def("step", &streaming::step, no_python())
+      .def("await_for", &streaming::await_for, no_python())
+      .def("stop", &streaming::stop, no_python())
+      .def("add_listener", &streaming::add_listener)
+      .def_property_readonly("state", &streaming::state);
+}
+
+}  // namespace millrace::python

@@ -1,0 +1,122 @@
+#include "runner.hpp"
+
+#include <optional>
+
+#include "millrace/error.hpp"
+#include "program/master.hpp"
+#include "python_node.hpp"
+#include "python_stream.hpp"
+
+namespace millrace::python {
+
+namespace {
+
+/// How often a job is run whose workers die.
+constexpr int most_runs = 4;
+
+bool is_worker_lost(const std::exception& e) {
+  if (dynamic_cast<const worker_lost*>(&e) != nullptr) return true;
+  try {
+    std::rethrow_if_nested(e);
+  } catch (const std::exception& nested) {
+    return is_worker_lost(nested);
+  } catch (...) {
+  }
+  return false;
+}
+
+/// The settings of a Spark program that are ours; Spark has hundreds of others.
+detail::settings known_of(const std::vector<std::pair<std::string, std::string>>& conf) {
+  detail::settings known;
+  for (const auto& [name, value] : conf) {
+    bool is_known = true;
+    try {
+      (void)known.is_set(name);
+    } catch (const usage_error&) {
+      is_known = false;
+    }
+    if (is_known) known.set(name, value);
+  }
+  return known;
+}
+
+}  // namespace
+
+runner::runner(std::string name, const std::string& master,
+               const std::vector<std::pair<std::string, std::string>>& conf, bool stepped) {
+  const program::master where = program::parse_master(master);
+  threads_ = where.threads;
+  detail::engine::options o;
+  o.name = std::move(name);
+  o.threads = where.threads;
+  o.conf = known_of(conf);
+  o.max_failures = where.max_failures;
+  if (where.max_failures == 1 && o.conf.is_set("task.maxFailures"))
+    o.max_failures = static_cast<int>(o.conf.integer("task.maxFailures"));
+  if (stepped) {
+    // A day after 1970: times before are hard to print in some time zones.
+    manual_ = std::make_unique<detail::manual_clock>(detail::time_point_ms(std::chrono::hours(24)));
+    o.time = manual_.get();
+  }
+  core_ = std::make_shared<detail::engine>(std::move(o));
+}
+
+void runner::start_workers(int server) {
+  workers_ = std::make_shared<worker_pool>(server);
+  workers_->prepare(threads_);
+}
+
+void runner::stop() {
+  core_->stop();
+  if (workers_ != nullptr) workers_->stop();
+}
+
+std::vector<std::shared_ptr<detail::row_buffer>> runner::run(const detail::node_ptr& dataset,
+                                                             const std::vector<int>& partitions,
+                                                             std::string_view action, ticket& t) {
+  {
+    const std::lock_guard lock(mutex_);
+    running_.insert(&t);
+  }
+  struct leave {
+    runner& all;
+    ticket& t;
+    ~leave() {
+      const std::lock_guard lock(all.mutex_);
+      all.running_.erase(&t);
+    }
+  } leaving{*this, t};
+
+  detail::job_lane own(&t.cancel);
+  std::optional<detail::lane_scope> lane;
+  if (!in_batch()) lane.emplace(own);
+
+  const detail::job what{
+      dataset, partitions, action,
+      [&dataset](detail::task_context& task, int partition) -> detail::task_result {
+        auto rows = std::make_shared<detail::row_buffer>(dataset->rows());
+        const auto from = task.open(*dataset, partition);
+        while (from->step(rows->collector()) == detail::flow::more)
+          if (task.cancelled()) break;
+        return rows;
+      }};
+  for (int run = 1;; ++run) {
+    try {
+      std::vector<std::shared_ptr<detail::row_buffer>> all;
+      for (auto& result : detail::run_job(what))
+        all.push_back(std::static_pointer_cast<detail::row_buffer>(std::move(result)));
+      return all;
+    } catch (const std::exception& e) {
+      // What was shuffled already is kept, so this runs little more than what was lost.
+      if (run == most_runs || !is_worker_lost(e)) throw;
+    }
+  }
+}
+
+void runner::cancel(const std::string* group) {
+  const std::lock_guard lock(mutex_);
+  for (ticket* const t : running_)
+    if (group == nullptr || t->group == *group) t->cancel = true;
+}
+
+}  // namespace millrace::python

@@ -1,0 +1,519 @@
+"""The door to RDDs."""
+
+import atexit
+import glob
+import os
+import pickle
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+from millrace import frames
+from pyspark import accumulators, steps
+from pyspark.broadcast import Broadcast
+from pyspark.conf import SparkConf
+from pyspark.errors import job_failed, needs_jvm
+from pyspark.rdd import RDD, PipelinedRDD
+from pyspark.saving import local_path, rows_in
+from pyspark.status import StatusTracker
+from pyspark.version import __version__
+
+INSIDE = (
+    "It appears that you are attempting to reference SparkContext from a broadcast variable, "
+    "action, or transformation. SparkContext can only be used on the driver, not in code that it "
+    "run on workers. For more information, see SPARK-5063."
+)
+
+
+class SparkContext:
+    """Spark's context over one millrace engine in this process. One at a time; `stop` ends it."""
+
+    _active_spark_context = None
+    _lock = threading.RLock()
+    _gateway = None
+    _jvm = None  # there is none
+    _next_accum_id = 0
+    _system_properties = {}
+    PACKAGE_EXTENSIONS = (".zip", ".egg", ".jar")
+
+    def __init__(self, master=None, appName=None, sparkHome=None, pyFiles=None, environment=None,
+                 batchSize=0, serializer=None, conf=None, gateway=None, jsc=None,
+                 profiler_cls=None, udf_profiler_cls=None, memory_profiler_cls=None):
+        with SparkContext._lock:
+            active = SparkContext._active_spark_context
+            if active is not None:
+                raise ValueError(
+                    "Cannot run multiple SparkContexts at once; existing SparkContext(app=%s, "
+                    "master=%s) created by %s" % (active.appName, active.master, active._made_by))
+            SparkContext._active_spark_context = self
+        try:
+            self._begin(master, appName, sparkHome, pyFiles, environment, conf)
+        except BaseException:
+            SparkContext._active_spark_context = None
+            raise
+
+    def _begin(self, master, app_name, home, py_files, environment, conf):
+        import _millrace
+
+        frame = sys._getframe(2)
+        self._made_by = f"__init__ at {frame.f_code.co_filename}:{frame.f_lineno} "
+        self._conf = conf._copy() if conf is not None else SparkConf()
+        for name, value in SparkContext._system_properties.items():
+            self._conf.setIfMissing(name, value)
+        if master:
+            self._conf.setMaster(master)
+        if app_name:
+            self._conf.setAppName(app_name)
+        if home:
+            self._conf.setSparkHome(home)
+        for name, value in (environment or {}).items():
+            self._conf.setExecutorEnv(name, value)
+        if not self._conf.contains("spark.master"):
+            self._conf.setMaster(os.environ.get("MASTER", "local[*]"))
+        if not self._conf.contains("spark.app.name"):
+            self._conf.setAppName("pyspark-shell")
+        self.master = self._conf.get("spark.master")
+        self.appName = self._conf.get("spark.app.name")
+        self.sparkHome = self._conf.get("spark.home")
+        self.environment = dict(environment or {})
+        self.startTime = int(time.time() * 1000)
+        self.applicationId = f"local-{self.startTime}"
+        self._conf.setIfMissing("spark.app.id", self.applicationId)
+        self._validate_output = self._conf.get("spark.hadoop.validateOutputSpecs",
+                                               "true") != "false"
+
+        self._local = threading.local()
+        self._rdd_ids = 0
+        self._python_paths = []
+        self._checkpoint_dir = None
+        self._checkpoints_wanted = False
+        self._jsc = _Handle(self)
+        self._jvm = None
+        self._temp_dir = tempfile.mkdtemp(prefix="millrace-")
+        self._files = os.path.join(self._temp_dir, "files")
+        os.mkdir(self._files)
+        os.environ["MILLRACE_FILES"] = self._files
+        self._python_paths.append(self._files)
+        if self._files not in sys.path:
+            sys.path.insert(1, self._files)
+
+        stepped = self._conf.get("spark.streaming.clock") == "manual"
+        try:
+            self._engine = _millrace.Engine(self.appName, self.master, self._conf.getAll(),
+                                            stepped)
+            self._start_workers()
+        except BaseException:
+            shutil.rmtree(self._temp_dir, ignore_errors=True)
+            raise
+        self._running = True
+        for path in py_files or ():
+            self.addPyFile(path)
+        for path in filter(None, self._conf.get("spark.submit.pyFiles", "").split(",")):
+            self.addPyFile(path)
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, self._interrupted)
+        atexit.register(self._at_exit)
+
+    def _start_workers(self):
+        ours, theirs = socket.socketpair()
+        env = dict(os.environ)
+        env.setdefault("PYTHONHASHSEED", "0")
+        env["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
+        for name, value in self._conf.getAll():
+            if name.startswith("spark.executorEnv."):
+                env[name[len("spark.executorEnv."):]] = value
+        python = env.get("PYSPARK_PYTHON", sys.executable)
+        server = os.path.join(os.path.dirname(os.path.abspath(frames.__file__)), "fork_server.py")
+        with theirs:
+            self._fork_server = subprocess.Popen(
+                [python, server, str(theirs.fileno())], env=env, pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL)
+        self._engine.start_workers(ours.detach())
+
+    @staticmethod
+    def _interrupted(number, frame):
+        active = SparkContext._active_spark_context
+        if active is not None:
+            active.cancelAllJobs()
+        raise KeyboardInterrupt()
+
+    def _at_exit(self):
+        if self._running:
+            self.stop()
+
+    # ---- for RDDs
+
+    def _next_rdd_id(self):
+        self._rdd_ids += 1
+        return self._rdd_ids - 1
+
+    def _check_running(self):
+        if not self._running:
+            raise job_failed("Cannot call methods on a stopped SparkContext.")
+
+    def _call(self, f, *arguments):
+        """The engine's failures as Spark's."""
+        import _millrace
+        try:
+            return f(*arguments)
+        except _millrace.EngineError as failure:
+            raise job_failed(str(failure)) from None
+
+    def _pickled(self, task):
+        try:
+            return frames.dumps(task)
+        except pickle.PickleError:
+            raise
+        except Exception as failure:
+            text = str(failure)
+            if "SPARK-5063" in text:
+                raise
+            raise pickle.PicklingError(
+                f"Could not serialize object: {type(failure).__name__}: {text}") from failure
+
+    def _run(self, rdd, action, partitions=None):
+        rdd = rdd._rows()
+        dataset = rdd._native()
+        if partitions is None:
+            partitions = list(range(dataset.partitions))
+        if not partitions:
+            return []
+        main = (threading.current_thread() is threading.main_thread())
+        group = self.getLocalProperty("spark.jobGroup.id") or ""
+        results = self._call(self._engine.run, dataset, partitions, action, group, main)
+        accumulators.apply(self._engine.take_gained())
+        if self._checkpoints_wanted:
+            rdd._checkpoint_now()
+        return [frames.rows_of(one) for one in results]
+
+    def _checkpoint_path(self, rdd_id):
+        return os.path.join(self._checkpoint_dir, f"rdd-{rdd_id}")
+
+    def __reduce__(self):
+        raise Exception(INSIDE)
+
+    def __getnewargs__(self):
+        raise Exception(INSIDE)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, value, trace):
+        self.stop()
+
+    def __repr__(self):
+        return f"<SparkContext master={self.master} appName={self.appName}>"
+
+    # ---- what it is
+
+    @classmethod
+    def getOrCreate(cls, conf=None):
+        with SparkContext._lock:
+            if SparkContext._active_spark_context is None:
+                SparkContext(conf=conf or SparkConf())
+            return SparkContext._active_spark_context
+
+    @classmethod
+    def setSystemProperty(cls, key, value):
+        SparkContext._system_properties[key] = value
+
+    @property
+    def version(self):
+        return __version__
+
+    @property
+    def uiWebUrl(self):
+        return None
+
+    @property
+    def defaultParallelism(self):
+        return self._engine.default_parallelism
+
+    @property
+    def defaultMinPartitions(self):
+        return min(self.defaultParallelism, 2)
+
+    @property
+    def resources(self):
+        return {}
+
+    @property
+    def listArchives(self):
+        return []
+
+    @property
+    def listFiles(self):
+        return sorted(os.listdir(self._files))
+
+    def getConf(self):
+        return self._conf._copy()
+
+    def sparkUser(self):
+        import getpass
+        return os.environ.get("SPARK_USER") or getpass.getuser()
+
+    def statusTracker(self):
+        return StatusTracker()
+
+    def setLogLevel(self, logLevel):
+        if logLevel.upper() not in ("ALL", "DEBUG", "ERROR", "FATAL", "INFO", "OFF", "TRACE",
+                                    "WARN"):
+            raise ValueError(f"Supplied level {logLevel} did not match one of: "
+                             "ALL,DEBUG,ERROR,FATAL,INFO,OFF,TRACE,WARN")
+
+    def stop(self):
+        """Ends jobs, workers and the engine. Idempotent."""
+        with SparkContext._lock:
+            if SparkContext._active_spark_context is self:
+                SparkContext._active_spark_context = None
+            if not self._running:
+                return
+            self._running = False
+        streaming = sys.modules.get("pyspark.streaming.context")
+        if streaming is not None:
+            streaming.StreamingContext._context_stops(self)
+        self._engine.stop()
+        self._fork_server.wait()
+        shutil.rmtree(self._temp_dir, ignore_errors=True)
+        if self._files in sys.path:
+            sys.path.remove(self._files)
+        atexit.unregister(self._at_exit)
+
+    # ---- datasets
+
+    def parallelize(self, c, numSlices=None):
+        n = int(numSlices) if numSlices is not None else self.defaultParallelism
+        if n < 1:
+            raise ValueError(f"parallelize: the number of slices must be positive: {n}")
+        if isinstance(c, range):
+            return self._range(c, n)
+        rows = list(c)
+        bounds = [len(rows) * i // n for i in range(n + 1)]
+        slices = [list(frames.frames_of(rows[low:high]))
+                  for low, high in zip(bounds, bounds[1:])]
+        return RDD._of_leaf(self, "parallelize", lambda: self._engine.parallelize(slices), n)
+
+    def _range(self, numbers, n):
+        bounds = [len(numbers) * i // n for i in range(n + 1)]
+        rdd = PipelinedRDD._of_inputs(self, "range", [], None, [[] for _ in range(n)])
+        rdd._source = _Range(numbers, bounds)
+        return rdd
+
+    def range(self, start, end=None, step=1, numSlices=None):
+        numbers = range(start) if end is None else range(start, end, step)
+        return self.parallelize(numbers, numSlices)
+
+    def emptyRDD(self):
+        return RDD._of_leaf(self, "emptyRDD", lambda: self._engine.parallelize([]), 0)
+
+    def textFile(self, name, minPartitions=None, use_unicode=True):
+        n = minPartitions or self.defaultMinPartitions
+        names = [local_path(one) for one in name.split(",")]
+
+        def read(path):
+            if not glob.glob(path) and not os.path.exists(path):
+                raise job_failed("org.apache.hadoop.mapred.InvalidInputException: Input path "
+                                 f"does not exist: file:{os.path.abspath(path)}")
+            return self._engine.text_file(path, n)
+
+        files = [RDD._of_leaf(self, path, lambda path=path: read(path), unicode=use_unicode)
+                 for path in names]
+        return (files[0] if len(files) == 1 else self.union(files)).setName(name)
+
+    def _files_of(self, path):
+        """Paths of a file, of a directory's files, or of what a glob names."""
+        found = []
+        for pattern in local_path(path).split(","):
+            for one in sorted(glob.glob(pattern)):
+                found += [os.path.join(one, name) for name in sorted(os.listdir(one))
+                          if name[0] not in "._"] if os.path.isdir(one) else [one]
+        if not found:
+            raise job_failed("org.apache.hadoop.mapreduce.lib.input.InvalidInputException: Input "
+                             f"path does not exist: {path}")
+        return [os.path.abspath(one) for one in found if os.path.isfile(one)]
+
+    def _of_files(self, path, partitions, step):
+        files = self._files_of(path)
+        n = max(1, min(len(files), partitions or self.defaultMinPartitions))
+        return self.parallelize(files, n)._then("files", step)
+
+    def wholeTextFiles(self, path, minPartitions=None, use_unicode=True):
+        return self._of_files(path, minPartitions, steps.Map(_WholeText(use_unicode)))
+
+    def binaryFiles(self, path, minPartitions=None):
+        return self._of_files(path, minPartitions, steps.Map(_WholeText(False)))
+
+    def binaryRecords(self, path, recordLength):
+        return self._of_files(path, None, steps.FlatMap(_Records(recordLength)))
+
+    def pickleFile(self, name, minPartitions=None):
+        return self._saved_rows(name)
+
+    def _saved_rows(self, path):
+        files = self._files_of(path)
+        rdd = PipelinedRDD._of_inputs(self, "pickleFile", [], None, [[] for _ in files])
+        rdd._source = _SavedRows(files)
+        return rdd
+
+    def union(self, rdds):
+        rdds = list(rdds)
+        if not rdds:
+            raise ValueError("union needs at least one RDD")
+        first = rdds[0]
+        if len(rdds) == 1:
+            return first
+        shared = first.partitioner
+        if shared is not None and all(rdd.partitioner == shared for rdd in rdds):
+            # Partition by partition: they stay partitioned as they are.
+            inputs = [[[(i, p) for i in range(len(rdds))]] for p in range(shared.numPartitions)]
+            return PipelinedRDD._of_inputs(self, "union", rdds, None, inputs, shared)
+        inputs = [[[(i, p)]] for i, rdd in enumerate(rdds)
+                  for p in range(rdd.getNumPartitions())]
+        return PipelinedRDD._of_inputs(self, "union", rdds, None, inputs)
+
+    def runJob(self, rdd, partitionFunc, partitions=None, allowLocal=False):
+        results = rdd.mapPartitions(partitionFunc)._run("runJob", partitions)
+        return [row for rows in results for row in rows]
+
+    # ---- shared variables and files
+
+    def broadcast(self, value):
+        if isinstance(value, RDD):
+            raise Exception("broadcast: an RDD can't be broadcast; collect it first")
+        descriptor, path = tempfile.mkstemp(prefix="broadcast-", dir=self._temp_dir)
+        os.close(descriptor)
+        return Broadcast._of(value, path)
+
+    def accumulator(self, value, accum_param=None):
+        return accumulators.create(value, accum_param)
+
+    def addFile(self, path, recursive=False):
+        path = local_path(path)
+        target = os.path.join(self._files, os.path.basename(path.rstrip("/")))
+        if os.path.isdir(path):
+            if not recursive:
+                raise job_failed(f"Added file {path} is a directory and recursive is not turned "
+                                 "on.")
+            shutil.copytree(path, target, dirs_exist_ok=True)
+        else:
+            shutil.copyfile(path, target)
+
+    def addPyFile(self, path):
+        self.addFile(path)
+        target = os.path.join(self._files, os.path.basename(local_path(path)))
+        if target.endswith(SparkContext.PACKAGE_EXTENSIONS):
+            self._python_paths.append(target)
+            sys.path.insert(1, target)
+        import importlib
+        importlib.invalidate_caches()
+
+    def addArchive(self, path):
+        name = os.path.basename(local_path(path))
+        shutil.unpack_archive(local_path(path), os.path.join(self._files, name))
+
+    def setCheckpointDir(self, dirName):
+        directory = os.path.join(local_path(dirName), self.applicationId)
+        os.makedirs(directory, exist_ok=True)
+        self._checkpoint_dir = os.path.abspath(directory)
+
+    def getCheckpointDir(self):
+        return None if self._checkpoint_dir is None else "file:" + self._checkpoint_dir
+
+    # ---- jobs
+
+    def setLocalProperty(self, key, value):
+        properties = self._local.__dict__.setdefault("properties", {})
+        if value is None:
+            properties.pop(key, None)
+        else:
+            properties[key] = value
+
+    def getLocalProperty(self, key):
+        return self._local.__dict__.get("properties", {}).get(key)
+
+    def setJobGroup(self, groupId, description, interruptOnCancel=False):
+        self.setLocalProperty("spark.jobGroup.id", groupId)
+        self.setLocalProperty("spark.job.description", description)
+
+    def setJobDescription(self, value):
+        self.setLocalProperty("spark.job.description", value)
+
+    def setInterruptOnCancel(self, interruptOnCancel):
+        """A cancelled task always ends at once."""
+
+    def cancelJobGroup(self, groupId):
+        self._engine.cancel(groupId)
+
+    def cancelAllJobs(self):
+        self._engine.cancel(None)
+
+    def show_profiles(self):
+        raise RuntimeError("'spark.python.profile' configuration must be set to 'true' to enable "
+                           "Python profile.")
+
+    def dump_profiles(self, path):
+        self.show_profiles()
+
+    # ---- what needs the JVM
+
+    def hadoopFile(self, *arguments, **more):
+        raise needs_jvm("SparkContext.hadoopFile")
+
+    def hadoopRDD(self, *arguments, **more):
+        raise needs_jvm("SparkContext.hadoopRDD")
+
+    def newAPIHadoopFile(self, *arguments, **more):
+        raise needs_jvm("SparkContext.newAPIHadoopFile")
+
+    def newAPIHadoopRDD(self, *arguments, **more):
+        raise needs_jvm("SparkContext.newAPIHadoopRDD")
+
+    def sequenceFile(self, *arguments, **more):
+        raise needs_jvm("SparkContext.sequenceFile")
+
+
+class _Handle:
+    """What programs reach for as `sc._jsc`."""
+
+    def __init__(self, context):
+        self._context = context
+
+    def stop(self):
+        self._context.stop()
+
+    def sc(self):
+        return self
+
+
+class _Range(steps.Step):
+    def __call__(self, split, inputs):
+        numbers, bounds = self.arguments
+        return iter(numbers[bounds[split]:bounds[split + 1]])
+
+
+class _SavedRows(steps.Step):
+    def __call__(self, split, inputs):
+        return rows_in(self.arguments[0][split])
+
+
+class _WholeText(steps.Step):
+    def __call__(self, path):
+        with open(path, "rb") as file:
+            data = file.read()
+        return "file:" + path, data.decode("utf-8", "replace") if self.arguments[0] else data
+
+
+class _Records(steps.Step):
+    def __call__(self, path):
+        (length,) = self.arguments
+        with open(path, "rb") as file:
+            while record := file.read(length):
+                if len(record) != length:
+                    raise ValueError(f"binaryRecords: {path} does not end with a whole record of "
+                                     f"{length} bytes")
+                yield record

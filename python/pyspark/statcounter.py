@@ -1,0 +1,91 @@
+"""Count, mean, variance, least and greatest of numbers, in one pass."""
+
+from math import sqrt
+
+
+class StatCounter:
+    def __init__(self, values=None):
+        self.n = 0
+        self.mu = 0.0  # the mean so far
+        self.m2 = 0.0  # the sum of squared distances from it
+        self.maxValue = float("-inf")
+        self.minValue = float("inf")
+        for value in values if values is not None else ():
+            self.merge(value)
+
+    def merge(self, value):
+        delta = value - self.mu
+        self.n += 1
+        self.mu += delta / self.n
+        self.m2 += delta * (value - self.mu)
+        self.maxValue = max(self.maxValue, value)
+        self.minValue = min(self.minValue, value)
+        return self
+
+    def mergeStats(self, other):
+        if not isinstance(other, StatCounter):
+            raise Exception("Can only merge StatCounter but got %s" % type(other))
+        if other is self:
+            return self.mergeStats(other.copy())
+        if other.n == 0:
+            return self
+        if self.n == 0:
+            self.__dict__.update(other.__dict__)
+            return self
+        delta = other.mu - self.mu
+        total = self.n + other.n
+        if other.n * 10 < self.n:
+            self.mu += delta * other.n / total
+        elif self.n * 10 < other.n:
+            self.mu = other.mu - delta * self.n / total
+        else:
+            self.mu = (self.mu * self.n + other.mu * other.n) / total
+        self.m2 += other.m2 + delta * delta * self.n * other.n / total
+        self.n = total
+        self.maxValue = max(self.maxValue, other.maxValue)
+        self.minValue = min(self.minValue, other.minValue)
+        return self
+
+    def copy(self):
+        one = StatCounter()
+        one.__dict__.update(self.__dict__)
+        return one
+
+    def count(self):
+        return int(self.n)
+
+    def mean(self):
+        return self.mu
+
+    def sum(self):
+        return self.n * self.mu
+
+    def min(self):
+        return self.minValue
+
+    def max(self):
+        return self.maxValue
+
+    def variance(self):
+        return self.m2 / self.n if self.n else float("nan")
+
+    def sampleVariance(self):
+        return self.m2 / (self.n - 1) if self.n > 1 else float("nan")
+
+    def stdev(self):
+        return sqrt(self.variance())
+
+    def sampleStdev(self):
+        return sqrt(self.sampleVariance())
+
+    def asDict(self, sample=False):
+        return {
+            "count": self.count(), "mean": self.mean(), "sum": self.sum(), "min": self.min(),
+            "max": self.max(),
+            "stdev": self.sampleStdev() if sample else self.stdev(),
+            "variance": self.sampleVariance() if sample else self.variance(),
+        }
+
+    def __repr__(self):
+        return "(count: %s, mean: %s, stdev: %s, max: %s, min: %s)" % (
+            self.count(), self.mean(), self.stdev(), self.max(), self.min())

@@ -1,0 +1,1 @@
+__version__ = "3.5.0"  # of the API, not of the engine
