@@ -250,6 +250,7 @@ PYBIND11_MODULE(_millrace, m) {
       .def("await_for", &streaming::await_for, no_python())
       .def("stop", &streaming::stop, no_python())
       .def("add_listener", &streaming::add_listener)
+      .def_property_readonly_static("in_batch", [](const py::object&) { return in_batch(); })
       .def_property_readonly("state", &streaming::state);
 }
 

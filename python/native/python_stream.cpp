@@ -24,8 +24,8 @@ struct batch_scope {
 /// Calls Python when a batch is made; it has a dataset, of nothing, where Python says so.
 class python_stream final : public detail::stream_node {
  public:
-  python_stream(facts f, std::vector<detail::stream_ptr> inputs, held_object generate)
-      : stream_node(std::move(f)), inputs_(std::move(inputs)), generate_(std::move(generate)) {
+  python_stream(facts f, bool takes_parents, held_object generate)
+      : stream_node(std::move(f)), takes_parents_(takes_parents), generate_(std::move(generate)) {
     const detail::stream_engine_ptr owner = engine();
     nothing_ = detail::from_rows(owner->core(), rows(), {});
   }
@@ -33,10 +33,10 @@ class python_stream final : public detail::stream_node {
  protected:
   detail::node_ptr compute(detail::time_point_ms time) override {
     std::vector<detail::node_ptr> datasets;
-    for (const auto& input : inputs_) datasets.push_back(input->dataset(time));
+    for (const auto& parent : parents()) datasets.push_back(parent->dataset(time));
     const py::gil_scoped_acquire lock;
     const std::int64_t ms = time.time_since_epoch().count();
-    if (inputs_.empty()) return (*generate_)(ms).cast<bool>() ? nothing_ : nullptr;
+    if (!takes_parents_) return (*generate_)(ms).cast<bool>() ? nothing_ : nullptr;
     py::list given;
     for (const auto& dataset : datasets) given.append(dataset_object(dataset));
     (*generate_)(ms, given);
@@ -44,7 +44,7 @@ class python_stream final : public detail::stream_node {
   }
 
  private:
-  std::vector<detail::stream_ptr> inputs_;
+  bool takes_parents_;
   held_object generate_;
   detail::node_ptr nothing_;
 };
@@ -59,14 +59,13 @@ void run_output(const void* function, const detail::node_ptr&, detail::time_poin
   (*detail::function_in<python_output>(function).run)(time.time_since_epoch().count());
 }
 
-void add(const detail::stream_engine_ptr& engine, std::string name, detail::stream_node::facts f,
-         std::vector<detail::stream_ptr> inputs, py::object generate, py::object run) {
+void add(std::string name, detail::stream_node::facts f, bool takes_parents, py::object generate,
+         py::object run) {
   auto stream =
-      std::make_shared<python_stream>(std::move(f), std::move(inputs), hold(std::move(generate)));
+      std::make_shared<python_stream>(std::move(f), takes_parents, hold(std::move(generate)));
   stream->name(std::move(name));
-  detail::check_building(stream, "output");
-  engine->graph().add_output(
-      stream, "python", {detail::keep_function(python_output{hold(std::move(run))}), run_output});
+  detail::add_output(stream, "python",
+                     {detail::keep_function(python_output{hold(std::move(run))}), run_output});
 }
 
 }  // namespace
@@ -84,14 +83,13 @@ bool in_batch() { return running_batch; }
 
 void add_python_inputs(const detail::stream_engine_ptr& engine,
                        std::vector<detail::stream_ptr> inputs, py::object take) {
-  if (inputs.empty()) return;
-  add(engine, "inputs", {engine, &detail::row_type_of<frame>(), "python", inputs, {}}, inputs,
+  add("inputs", {engine, &detail::row_type_of<frame>(), "python", std::move(inputs)}, true,
       std::move(take), py::none());
 }
 
 void add_python_output(const detail::stream_engine_ptr& engine, std::string name,
                        std::chrono::milliseconds slide, py::object generate, py::object run) {
-  add(engine, std::move(name), {engine, &detail::row_type_of<frame>(), "python", {}, slide}, {},
+  add(std::move(name), {engine, &detail::row_type_of<frame>(), "python", {}, slide}, false,
       std::move(generate), std::move(run));
 }
 

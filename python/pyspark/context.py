@@ -268,15 +268,15 @@ class SparkContext:
 
     def stop(self):
         """Ends jobs, workers and the engine. Idempotent."""
+        streaming = sys.modules.get("pyspark.streaming.context")
+        if streaming is not None:
+            streaming.StreamingContext._context_stops(self)
         with SparkContext._lock:
             if SparkContext._active_spark_context is self:
                 SparkContext._active_spark_context = None
             if not self._running:
                 return
             self._running = False
-        streaming = sys.modules.get("pyspark.streaming.context")
-        if streaming is not None:
-            streaming.StreamingContext._context_stops(self)
         self._engine.stop()
         self._fork_server.wait()
         shutil.rmtree(self._temp_dir, ignore_errors=True)
