@@ -95,8 +95,8 @@ def run_task(driver, partition, attempt, function):
 
 def describe_failure(failure):
     text = traceback.format_exc()
-    cause = failure.__cause__
-    if isinstance(failure, RuntimeError) and isinstance(cause, StopIteration):
+    # A generator makes a RuntimeError of it.
+    if isinstance(failure, StopIteration) or isinstance(failure.__cause__, StopIteration):
         text += "Caught StopIteration thrown from user's code; failing the task\n"
     return text
 

@@ -170,7 +170,27 @@ class streaming {
     return context_.await_termination_for(std::chrono::duration_cast<std::chrono::nanoseconds>(
         std::chrono::duration<double>(seconds)));
   }
-  void stop(bool graceful) { context_.stop({.context = false, .graceful = graceful}); }
+  void stop(bool graceful) {
+    if (graceful || in_batch()) {
+      context_.stop({.context = false, .graceful = graceful});
+      return;
+    }
+    // What hangs in the program's functions does not see that the stream ends: tell it, later.
+    std::mutex mutex;
+    std::condition_variable over;
+    bool ended = false;
+    std::thread teller([&] {
+      std::unique_lock lock(mutex);
+      if (!over.wait_for(lock, 2s, [&] { return ended; })) runner_->cancel_batches();
+    });
+    context_.stop({.context = false, .graceful = false});
+    {
+      const std::lock_guard lock(mutex);
+      ended = true;
+    }
+    over.notify_all();
+    teller.join();
+  }
   int state() const { return static_cast<int>(context_.state()); }
   void add_listener(py::object listener) {
     context_.add_listener(std::make_shared<python_listener>(hold(std::move(listener))));

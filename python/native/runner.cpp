@@ -74,6 +74,7 @@ void runner::stop() {
 std::vector<std::shared_ptr<detail::row_buffer>> runner::run(const detail::node_ptr& dataset,
                                                              const std::vector<int>& partitions,
                                                              std::string_view action, ticket& t) {
+  t.of_batch = in_batch();
   {
     const std::lock_guard lock(mutex_);
     running_.insert(&t);
@@ -81,7 +82,9 @@ std::vector<std::shared_ptr<detail::row_buffer>> runner::run(const detail::node_
   struct leave {
     runner& all;
     ticket& t;
+    const std::atomic<bool>* outer = std::exchange(job_cancelled, &t.cancel);
     ~leave() {
+      job_cancelled = outer;
       const std::lock_guard lock(all.mutex_);
       all.running_.erase(&t);
     }
@@ -89,7 +92,7 @@ std::vector<std::shared_ptr<detail::row_buffer>> runner::run(const detail::node_
 
   detail::job_lane own(&t.cancel);
   std::optional<detail::lane_scope> lane;
-  if (!in_batch()) lane.emplace(own);
+  if (!t.of_batch) lane.emplace(own);
 
   const detail::job what{
       dataset, partitions, action,
@@ -117,6 +120,12 @@ void runner::cancel(const std::string* group) {
   const std::lock_guard lock(mutex_);
   for (ticket* const t : running_)
     if (group == nullptr || t->group == *group) t->cancel = true;
+}
+
+void runner::cancel_batches() {
+  const std::lock_guard lock(mutex_);
+  for (ticket* const t : running_)
+    if (t->of_batch) t->cancel = true;
 }
 
 }  // namespace millrace::python

@@ -37,15 +37,18 @@ class runner {
   /// A running job, for whoever wants to end it.
   struct ticket {
     std::string group;
+    bool of_batch = false;
     std::atomic<bool> cancel{false};
   };
   /// The frames of some partitions, in their order. A task whose worker died is run again. In a
-  /// batch the batch's own lane is used, and the ticket has no say.
+  /// batch the batch's own lane is used.
   std::vector<std::shared_ptr<detail::row_buffer>> run(const detail::node_ptr& dataset,
                                                        const std::vector<int>& partitions,
                                                        std::string_view action, ticket& t);
   /// Ends all jobs of a group; all jobs for none.
   void cancel(const std::string* group);
+  /// Ends the jobs of batches.
+  void cancel_batches();
 
  private:
   std::unique_ptr<detail::manual_clock> manual_;

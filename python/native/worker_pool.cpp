@@ -15,6 +15,8 @@
 
 namespace millrace::python {
 
+thread_local const std::atomic<bool>* job_cancelled = nullptr;
+
 namespace {
 
 struct header {
@@ -67,6 +69,7 @@ bool worker::read(void* to, std::size_t n, const detail::task_context& task) {
     if (errno == EINTR) continue;
     if (errno != EAGAIN && errno != EWOULDBLOCK) throw_lost(std::strerror(errno));
     if (task.cancelled()) return false;
+    if (job_cancelled != nullptr && *job_cancelled) throw error("the job was cancelled");
     pollfd waited{socket_, POLLIN, 0};
     if (::poll(&waited, 1, look_every_ms) < 0 && errno != EINTR) throw_lost(std::strerror(errno));
   }

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -14,6 +15,10 @@
 #include "millrace/error.hpp"
 
 namespace millrace::python {
+
+/// Set when the job that the calling thread waits for is to end. That thread runs tasks too, and
+/// meanwhile nobody else can tell them.
+extern thread_local const std::atomic<bool>* job_cancelled;
 
 /// A worker process ended, or broke its word, in the middle of a task. The task may be run again.
 class worker_lost : public error {

@@ -92,6 +92,7 @@ class SparkContext:
         self._python_paths = []
         self._checkpoint_dir = None
         self._checkpoints_wanted = False
+        self._same_hash = None
         self._jsc = _Handle(self)
         self._jvm = None
         self._temp_dir = tempfile.mkdtemp(prefix="millrace-")
@@ -190,6 +191,14 @@ class SparkContext:
         if self._checkpoints_wanted:
             rdd._checkpoint_now()
         return [frames.rows_of(one) for one in results]
+
+    def _hashes_as_workers(self):
+        """Whether text hashes alike here and in workers: not where PYTHONHASHSEED was unset when
+        the program began."""
+        if self._same_hash is None:
+            (theirs,) = self.parallelize([None], 1).map(_hash_of_text).collect()
+            self._same_hash = "PYTHONHASHSEED" in os.environ and theirs == _hash_of_text(None)
+        return self._same_hash
 
     def _checkpoint_path(self, rdd_id):
         return os.path.join(self._checkpoint_dir, f"rdd-{rdd_id}")
@@ -475,6 +484,10 @@ class SparkContext:
 
     def sequenceFile(self, *arguments, **more):
         raise needs_jvm("SparkContext.sequenceFile")
+
+
+def _hash_of_text(_):
+    return hash("millrace")
 
 
 class _Handle:

@@ -85,12 +85,8 @@ class KeyedOperations:
 
     def lookup(self, key):
         values = self.filter(_KeyIs(key)).values()
-        if self.partitioner is not None:
-            try:
-                partition = self.partitioner(key)
-            except Exception:  # the driver hashes text otherwise than workers do
-                return values.collect()
-            return self.ctx.runJob(values, list, [partition])
+        if self.partitioner is not None and self.ctx._hashes_as_workers():
+            return self.ctx.runJob(values, list, [self.partitioner(key)])
         return values.collect()
 
     # ---- several RDDs by key
