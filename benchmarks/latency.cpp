@@ -3,9 +3,10 @@
 //
 // A server in this process sends 200,000 lines a second over a loopback socket, one every 5 us by
 // the clock, whether the reader keeps up or not (open loop): a line that goes out late, or that
-// waits in the socket, counts from when it was due. Lines are one of 1,000 words; the stream counts
-// them by reduce_by_key and collects. TCP keeps their order, so the sum of a batch's counts says
-// which lines it held.
+// waits in the socket, counts from when it was due. How late lines went out is printed too: a
+// machine that others use keeps the sender waiting as it does the stream. Lines are one of 1,000
+// words; the stream counts them by reduce_by_key and collects. TCP keeps their order, so the sum of
+// a batch's counts says which lines it held.
 //
 // MILLRACE_BENCH_SECONDS: how long each runs; 30 (10 for the longer batches).
 
@@ -38,6 +39,27 @@ constexpr auto send_interval = 100us;
   throw std::runtime_error(what + ": " + std::strerror(errno));
 }
 
+/// Durations by the microsecond; what is longer than it can tell counts as its most.
+class histogram {
+ public:
+  void add(clock::duration value) {
+    const auto us = std::chrono::duration_cast<std::chrono::microseconds>(value).count();
+    ++counts_[static_cast<std::size_t>(
+        std::clamp<std::int64_t>(us, 0, static_cast<std::int64_t>(counts_.size()) - 1))];
+    ++size_;
+  }
+  double milliseconds(double share) const {
+    auto left = std::min(size_ - 1, static_cast<std::int64_t>(share * static_cast<double>(size_)));
+    std::size_t us = 0;
+    while (us + 1 < counts_.size() && (left -= counts_[us]) >= 0) ++us;
+    return static_cast<double>(us) / 1e3;
+  }
+
+ private:
+  std::vector<std::int64_t> counts_ = std::vector<std::int64_t>(10'000'000);
+  std::int64_t size_ = 0;
+};
+
 /// Sends lines to the first who connects.
 class line_server {
  public:
@@ -62,6 +84,8 @@ class line_server {
   line_server& operator=(const line_server&) = delete;
 
   int port() const { return port_; }
+  /// How long after it was due each line was in the socket: the machine's part of the delay.
+  const histogram& late() const { return late_; }
 
   void accept() {
     connected_ = ::accept(listening_, nullptr, nullptr);
@@ -74,8 +98,11 @@ class line_server {
     for (std::int64_t sent = 0; sent < records;) {
       const std::int64_t due = std::min(records, (clock::now() - start) / record_interval);
       text.clear();
+      const std::int64_t first = sent;
       for (; sent < due; ++sent) text.append("word-").append(std::to_string(sent % 1'000)) += '\n';
       write(text);
+      const auto now = clock::now();
+      for (std::int64_t i = first; i < sent; ++i) late_.add(now - (start + i * record_interval));
       std::this_thread::sleep_until(clock::now() + send_interval);
     }
   }
@@ -92,27 +119,7 @@ class line_server {
   int listening_;
   int connected_ = -1;
   int port_ = 0;
-};
-
-/// Durations by the microsecond; what is longer than it can tell counts as its most.
-class histogram {
- public:
-  void add(clock::duration value) {
-    const auto us = std::chrono::duration_cast<std::chrono::microseconds>(value).count();
-    ++counts_[static_cast<std::size_t>(
-        std::clamp<std::int64_t>(us, 0, static_cast<std::int64_t>(counts_.size()) - 1))];
-    ++size_;
-  }
-  double milliseconds(double share) const {
-    auto left = std::min(size_ - 1, static_cast<std::int64_t>(share * static_cast<double>(size_)));
-    std::size_t us = 0;
-    while (us + 1 < counts_.size() && (left -= counts_[us]) >= 0) ++us;
-    return static_cast<double>(us) / 1e3;
-  }
-
- private:
-  std::vector<std::int64_t> counts_ = std::vector<std::int64_t>(10'000'000);
-  std::int64_t size_ = 0;
+  histogram late_;
 };
 
 double megabytes_held() {
@@ -185,6 +192,9 @@ void measure(std::chrono::milliseconds batch, std::int64_t seconds) {
   line("delay p99", seen.delays.milliseconds(0.99), "ms");
   line("delay p99.9", seen.delays.milliseconds(0.999), "ms");
   line("delay max", seen.delays.milliseconds(1), "ms");
+  line("sent late p50", server.late().milliseconds(0.5), "ms");
+  line("sent late p99", server.late().milliseconds(0.99), "ms");
+  line("sent late p99.9", server.late().milliseconds(0.999), "ms");
   line("batches", static_cast<double>(seen.batches), "batches");
   line("memory, last less first tenth", seen.megabytes_late - seen.megabytes_early, "MB");
   std::fflush(stdout);

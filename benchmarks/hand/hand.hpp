@@ -120,4 +120,32 @@ joined join(std::span<const pair_row> left, std::span<const pair_row> right);
 std::int64_t sum_by_key(std::span<const std::pair<std::int64_t, int>> rows);
 std::int64_t sum_by_key(std::span<const std::pair<std::string_view, int>> rows);
 
+// Rows in memory, of integers and of short text, on one thread. What the narrow ones make goes
+// into a buffer of 1,024 rows that is written over and over; the others give how many rows come
+// out.
+
+inline std::int64_t mapped(std::int64_t x) { return x * 3 + 1; }
+inline std::string_view mapped(std::string_view t) { return t.substr(1); }
+inline bool kept(std::int64_t x) { return x % 2 != 0; }
+inline bool kept(std::string_view t) { return t.back() % 2 != 0; }
+
+template <class T>
+std::int64_t map_rows(std::span<const T> rows);
+template <class T>
+std::int64_t filter_rows(std::span<const T> rows);
+template <class T>
+T largest_row(std::span<const T> rows);  // REQUIRES: there is one
+template <class T>
+void sort_rows(std::vector<T>& rows);
+template <class T>
+std::int64_t distinct_rows(std::span<const T> rows);
+template <class K>
+std::int64_t reduce_rows(std::span<const std::pair<K, std::int64_t>> rows);
+template <class K>
+std::int64_t group_rows(std::span<const std::pair<K, std::int64_t>> rows);
+/// A key is at most once in `right`.
+template <class K>
+std::int64_t join_rows(std::span<const std::pair<K, std::int64_t>> left,
+                       std::span<const std::pair<K, std::int64_t>> right);
+
 }  // namespace hand
