@@ -50,6 +50,8 @@ constexpr std::array table{
                  "attempts of a task before its job fails; unset: 1 in local[N], F in "
                  "local[N,F], 4 on a cluster",
                  1},
+    setting_info{"task.warnAfter", type::duration, "1min",
+                 "a task that runs for so long is named in the log and as an event; 0: never", 0},
 };
 static_assert(std::is_sorted(table.begin(), table.end(),
                              [](const auto& a, const auto& b) { return a.name < b.name; }));

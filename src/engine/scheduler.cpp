@@ -48,7 +48,8 @@ scheduler::scheduler(engine& owner, std::shared_ptr<executor_port> executors, in
     : owner_(owner),
       executors_(std::move(executors)),
       max_failures_(max_failures),
-      blocks_(&owner.memory(), &owner.disk(), &owner.events()) {
+      blocks_(&owner.memory(), &owner.disk(), &owner.events()),
+      dog_(owner.events(), owner.conf().duration("task.warnAfter")) {
   executors_->want(1);
 }
 
@@ -61,6 +62,7 @@ void scheduler::stop() {
     for (const auto& set : active_) set->cancel();
   }
   executors_->stop();
+  dog_.stop();
   executors_ended_.store(true);
 }
 
@@ -231,7 +233,8 @@ bool scheduler::run_stage(running_job& job, std::vector<int>& left, const task_s
     executor_id where{};
     accumulator_updates updates{};
   };
-  auto set = std::make_shared<task_set>(*this, job.id, next_stage_.fetch_add(1), left, body);
+  auto set = std::make_shared<task_set>(*this, job.what.action, job.id, next_stage_.fetch_add(1),
+                                        left, body);
   const int n = set->size();
   std::vector<attempts> tasks(static_cast<std::size_t>(n));
   {

@@ -16,6 +16,7 @@
 #include "engine/kept_blocks.hpp"
 #include "engine/stored.hpp"
 #include "engine/task_set.hpp"
+#include "engine/watchdog.hpp"
 #include "millrace/detail/engine/engine.hpp"
 #include "millrace/detail/engine/jobs.hpp"
 
@@ -37,6 +38,7 @@ class scheduler {
   /// A task wrote rows to disk for want of memory.
   void spilled(const task_order& order, int partition, std::string_view operation,
                std::uint64_t rows, std::uint64_t bytes);
+  watchdog& dog() { return dog_; }
   /// Cancels the jobs that run now and have this group's id; or this lane; or all.
   void cancel_group(const std::string& id);
   void cancel_lane(const job_lane& lane, const std::string& why);
@@ -71,6 +73,7 @@ class scheduler {
   const int max_failures_;
   map_outputs outputs_;
   kept_blocks blocks_;
+  watchdog dog_;
   std::atomic<int> next_job_{0};
   std::atomic<int> next_stage_{0};
   std::atomic<bool> stopping_{false};

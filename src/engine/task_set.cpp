@@ -46,6 +46,7 @@ void task_set::run(const task_order& order) {
   engine_task task(owner_, order, partition(order.index));
   using outcome = task_report::outcome;
   try {
+    const watchdog::watch watched(owner_.dog(), {&task, action_, job_, stage_, begin});
     const updates_scope adding(report.updates);
     if (!task.cancelled()) report.result = run_(task, task.partition());
     if (task.cancelled()) report.what = outcome::cancelled;

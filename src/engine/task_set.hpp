@@ -39,8 +39,10 @@ class task_set {
  public:
   using body = std::function<task_result(task_context& task, int partition)>;
 
-  task_set(scheduler& owner, int job, int stage, std::vector<int> partitions, body run)
+  task_set(scheduler& owner, std::string_view action, int job, int stage,
+           std::vector<int> partitions, body run)
       : owner_(owner),
+        action_(action),
         job_(job),
         stage_(stage),
         partitions_(std::move(partitions)),
@@ -64,6 +66,7 @@ class task_set {
 
  private:
   scheduler& owner_;
+  const std::string_view action_;
   const int job_;
   const int stage_;
   const std::vector<int> partitions_;
