@@ -47,22 +47,22 @@ class entry_writer {
 
   static flow push(void* self, const chunk& rows) {
     auto& me = *static_cast<entry_writer*>(self);
-    if (me.table_->bytes_with(rows.count) > me.task_.memory().share && me.table_->size() != 0)
-      me.cut();
-    try {
-      // Judged after exactly so many rows, however they come in chunks.
-      const std::uint64_t left = me.judged_ ? rows.count : rows_before_judging - me.seen_;
-      if (left >= rows.count) {
-        me.add(rows);
-      } else {
-        const auto n = static_cast<std::uint32_t>(left);
-        me.add({rows.rows, n, rows.movable});
-        me.add({static_cast<char*>(rows.rows) + std::size_t{n} * me.rows_.size, rows.count - n,
-                rows.movable});
+    // What is decided on the way is decided after each 1,024 rows exactly: how rows come in chunks
+    // may depend on time, and results must not.
+    for (std::uint32_t done = 0; done != rows.count;) {
+      const auto since = static_cast<std::uint32_t>(me.seen_ % chunk_rows);
+      const std::uint32_t n = std::min(rows.count - done, chunk_rows - since);
+      if (since == 0 && me.table_->size() != 0 &&
+          me.table_->bytes_with(chunk_rows) > me.task_.memory().share)
+        me.cut();
+      try {
+        me.add(
+            {static_cast<char*>(rows.rows) + std::size_t{done} * me.rows_.size, n, rows.movable});
+      } catch (...) {  // the user's function on values
+        me.task_.failed_in(me.aggregator_.operation, -1);
+        throw;
       }
-    } catch (...) {  // the user's function on values
-      me.task_.failed_in(me.aggregator_.operation, -1);
-      throw;
+      done += n;
     }
     return flow::more;
   }
