@@ -95,6 +95,9 @@ class context {
         detail::union_of(core_, detail::row_type_of<T>(), {first.node(), more.node()...}));
   }
 
+  /// Where `rdd::checkpoint` writes, in a directory of this run's own; made now. The files stay.
+  void checkpoint_directory(const std::string& directory) const;
+
   /// A value that functions share by capturing the handle.
   template <class T>
   millrace::broadcast<std::decay_t<T>> broadcast(T&& value) const {

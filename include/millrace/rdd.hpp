@@ -553,6 +553,22 @@ class rdd {
   }
   millrace::storage_level storage_level() const { return node_->kept(); }
 
+  /// The next job that needs this dataset is followed by one that writes it to the context's
+  /// `checkpoint_directory`, from which it is read from then on; what it was made of is let go of
+  /// when no job runs any more. Cache it too, or it is computed twice. Throws usage_error without a
+  /// directory.
+  const rdd& checkpoint() const {
+    detail::checkpoint_to_files(*node_);
+    return *this;
+  }
+  /// The same with the executors' memory and disks instead of files: cheaper, and gone with them.
+  const rdd& local_checkpoint() const {
+    detail::checkpoint_locally(*node_);
+    return *this;
+  }
+  /// Whether that has happened.
+  bool is_checkpointed() const { return node_->is_checkpointed(); }
+
   // ---- about it
 
   std::int64_t id() const { return node_->id(); }

@@ -37,6 +37,24 @@ void node::keep(storage_level level) const {
         std::string(operation()));
 }
 
+bool node::ask_for_checkpoint(checkpointing how) const {
+  auto before = checkpointing::none;
+  return checkpoint_.compare_exchange_strong(before, how, std::memory_order_acq_rel);
+}
+
+void node::checkpointed_as(node_ptr replacement) const {
+  replacement_ = std::move(replacement);
+  checkpoint_.store(checkpointing::done, std::memory_order_release);
+}
+
+node::lineage node::take_lineage() const {
+  return {std::exchange(facts_.parents, {}), std::exchange(facts_.shuffles, {})};
+}
+
+std::unique_ptr<cursor> node::compute(int partition, task_context& task) const {
+  return is_checkpointed() ? replacement_->open(partition, task) : open(partition, task);
+}
+
 std::string node::name() const {
   const auto name = std::atomic_load(&name_);
   return name != nullptr ? *name : std::string();
@@ -47,14 +65,16 @@ void node::name(std::string text) const {
 }
 
 std::unique_ptr<cursor> task_context::open(const node& dataset, int partition) {
-  return dataset.kept() == storage_level::none ? dataset.open(partition, *this)
+  return dataset.kept() == storage_level::none ? dataset.compute(partition, *this)
                                                : open_kept(dataset, partition);
 }
 
 void task_context::spilled(std::string_view, std::uint64_t, std::uint64_t) {}
 
 std::unique_ptr<block_cursor> task_context::open_blocks(const node& dataset, int partition) {
-  return dataset.kept() == storage_level::none ? dataset.open_blocks(partition, *this) : nullptr;
+  return dataset.kept() == storage_level::none && !dataset.is_checkpointed()
+             ? dataset.open_blocks(partition, *this)
+             : nullptr;
 }
 
 }  // namespace millrace::detail

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "engine/async_threads.hpp"
+#include "engine/checkpoints.hpp"
 #include "engine/scheduler.hpp"
 #include "millrace/detail/base/log.hpp"
 #include "millrace/error.hpp"
@@ -25,6 +26,7 @@ engine::engine(options o)
   if (executors == nullptr) executors = embedded_executor(threads_);
   static std::atomic<std::uint64_t> engines{0};
   number_ = engines.fetch_add(1);
+  checkpoints_ = std::make_unique<checkpoints>();
   async_ = std::make_unique<async_threads>();
   scheduler_ = std::make_unique<scheduler>(*this, std::move(executors), o.max_failures);
 }
@@ -61,7 +63,9 @@ engine& engine_of(const node& dataset) { return static_cast<engine&>(*dataset.co
 std::vector<task_result> run_job(const job& what) {
   engine& owner = engine_of(*what.dataset);
   owner.check_running();
-  return owner.jobs().run(what);
+  auto results = owner.jobs().run(what);
+  owner.checkpointing().follow(what.dataset);
+  return results;
 }
 
 std::vector<int> all_partitions(const node& dataset) {

@@ -158,8 +158,8 @@ std::unique_ptr<cursor> kept_blocks::open(const node& dataset, int partition, ta
                                            : read_rows(found->second.encoded);
     }
   }
-  return std::make_unique<keeping_cursor>(*this, dataset, partition, dataset.open(partition, task),
-                                          task, where);
+  return std::make_unique<keeping_cursor>(*this, dataset, partition,
+                                          dataset.compute(partition, task), task, where);
 }
 
 bool kept_blocks::has_all(const node& dataset) const {

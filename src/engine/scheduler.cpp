@@ -6,6 +6,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "engine/checkpoints.hpp"
 #include "millrace/error.hpp"
 #include "storage/memory_budget.hpp"
 
@@ -99,8 +100,11 @@ std::vector<task_result> scheduler::run(const job& what) {
       all.jobs_.insert(&job);
     }
     ~listed() {
-      const std::lock_guard lock(all.mutex_);
-      all.jobs_.erase(&job);
+      {
+        const std::lock_guard lock(all.mutex_);
+        all.jobs_.erase(&job);
+      }
+      all.let_lineages_go();
     }
   } const among_the_running{*this, job};
   if (owner_.events().wanted()) {
@@ -148,6 +152,12 @@ std::vector<task_result> scheduler::run(const job& what) {
   }
 }
 
+void scheduler::let_lineages_go() {
+  std::vector<node::lineage> gone;  // destroyed after the lock is gone: functions go with it
+  const std::lock_guard lock(mutex_);
+  if (jobs_.empty()) gone = owner_.checkpointing().take_lineages();
+}
+
 std::exception_ptr scheduler::cancellation(const running_job& job) {
   std::string text(job.what.action);
   const std::lock_guard lock(mutex_);
@@ -183,6 +193,7 @@ void scheduler::cancel_all() {
 
 void scheduler::prepare(running_job& job, const node& dataset) {
   if (!job.prepared.insert(&dataset).second || dataset.computed()) return;
+  if (dataset.is_checkpointed()) return;
   if (dataset.kept() != storage_level::none && blocks_.has_all(dataset)) return;
   // Earlier batches first. Not by recursion: many may wait.
   std::vector<node_ptr> earlier;

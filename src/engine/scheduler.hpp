@@ -39,6 +39,8 @@ class scheduler {
   void spilled(const task_order& order, int partition, std::string_view operation,
                std::uint64_t rows, std::uint64_t bytes);
   watchdog& dog() { return dog_; }
+  /// Lets go of what checkpointed datasets were made of, if no job runs.
+  void let_lineages_go();
   /// Cancels the jobs that run now and have this group's id; or this lane; or all.
   void cancel_group(const std::string& id);
   void cancel_lane(const job_lane& lane, const std::string& why);

@@ -58,6 +58,10 @@ rdd<std::string_view> context::binary_records(const std::string& path, std::int6
   return rdd<std::string_view>(detail::from_binary_records(core_, path, length));
 }
 
+void context::checkpoint_directory(const std::string& directory) const {
+  detail::set_checkpoint_directory(*core_, directory);
+}
+
 void context::set_job_group(std::string id, std::string description) const {
   detail::set_job_group(*core_, {std::move(id), std::move(description)});
 }

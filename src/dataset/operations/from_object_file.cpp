@@ -9,31 +9,38 @@ namespace millrace::detail {
 
 namespace {
 
-class object_file_node final : public node {
+class row_files_node final : public node {
  public:
-  object_file_node(context_ptr context, const row_type& rows, std::vector<file_info> files)
+  row_files_node(context_ptr context, const row_type& rows, std::string_view operation,
+                 std::vector<std::string> paths)
       : node({std::move(context),
               &rows,
-              "object_file",
-              static_cast<int>(files.size()),
+              operation,
+              static_cast<int>(paths.size()),
               {},
               {},
               nullptr}),
-        files_(std::move(files)) {}
+        paths_(std::move(paths)) {}
   std::unique_ptr<cursor> open(int partition, task_context&) const override {
-    const std::string& path = files_[static_cast<std::size_t>(partition)].path;
+    const std::string& path = paths_[static_cast<std::size_t>(partition)];
     return read_row_file(file_system_for(path).open_read(path), rows());
   }
 
  private:
-  std::vector<file_info> files_;
+  std::vector<std::string> paths_;
 };
 
 }  // namespace
 
+node_ptr from_row_files(context_ptr context, const row_type& rows, std::string_view operation,
+                        std::vector<std::string> paths) {
+  return std::make_shared<row_files_node>(std::move(context), rows, operation, std::move(paths));
+}
+
 node_ptr from_object_file(context_ptr context, const row_type& rows, const std::string& path) {
-  auto files = file_system_for(path).list(path);
-  return std::make_shared<object_file_node>(std::move(context), rows, std::move(files));
+  std::vector<std::string> paths;
+  for (auto& file : file_system_for(path).list(path)) paths.push_back(std::move(file.path));
+  return from_row_files(std::move(context), rows, "object_file", std::move(paths));
 }
 
 }  // namespace millrace::detail

@@ -60,7 +60,8 @@ class narrow_node final : public node {
   /// Whether its cursor is a narrow one that gives at most a row for each it gets.
   static bool feeds_row_by_row(const node& parent) {
     return dynamic_cast<const narrow_node*>(&parent) != nullptr &&
-           parent.kept() == storage_level::none && !parent.operation().starts_with("flat_map");
+           parent.kept() == storage_level::none && !parent.is_checkpointed() &&
+           !parent.operation().starts_with("flat_map");
   }
 
   kernel kernel_;

@@ -11,13 +11,13 @@
 
 namespace millrace::detail {
 
-namespace {
-
 std::string part_name(int partition) {
   std::array<char, 32> name;
   const int n = std::snprintf(name.data(), name.size(), "part-%05d", partition);
   return {name.data(), static_cast<std::size_t>(n)};
 }
+
+namespace {
 
 /// Removes what was written when something went wrong. Throws `why`; where removing fails too, an
 /// error that says so with `why` nested.

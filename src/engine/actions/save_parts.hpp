@@ -24,4 +24,7 @@ void save_parts(
     const node_ptr& dataset, const parts_target& to,
     const std::function<void(task_context& task, int partition, output_file& file)>& write);
 
+/// "part-00007"
+std::string part_name(int partition);
+
 }  // namespace millrace::detail

@@ -90,6 +90,26 @@ class node {
   /// same task; null once they were.
   virtual node_ptr before() const { return {}; }
 
+  // ---- checkpoints
+
+  /// What the program asked for. Once the data lies elsewhere, `compute` reads it there and the
+  /// lineage is let go.
+  enum class checkpointing : unsigned char { none, files, local, done };
+  checkpointing checkpoint() const { return checkpoint_.load(std::memory_order_acquire); }
+  bool is_checkpointed() const { return checkpoint() == checkpointing::done; }
+  /// False: it was asked for before, or is done.
+  bool ask_for_checkpoint(checkpointing how) const;
+  /// What replaces the computation from now on: a dataset of the same rows and partitions.
+  void checkpointed_as(node_ptr replacement) const;
+  struct lineage {
+    std::vector<node_ptr> parents;
+    std::vector<shuffle_ptr> shuffles;
+  };
+  /// What it was made of, to be destroyed. REQUIRES: checkpointed, and nobody reads it meanwhile.
+  lineage take_lineage() const;
+  /// `open`, or the same partition of what replaces it.
+  std::unique_ptr<cursor> compute(int partition, task_context& task) const;
+
   // ---- what the program may set later
   storage_level kept() const { return kept_.load(std::memory_order_acquire); }
   void keep(storage_level level) const;
@@ -97,10 +117,12 @@ class node {
   void name(std::string text) const;
 
  private:
-  facts facts_;
+  mutable facts facts_;
   std::int64_t id_;
   mutable std::atomic<storage_level> kept_{storage_level::none};
   mutable std::shared_ptr<const std::string> name_;
+  mutable std::atomic<checkpointing> checkpoint_{checkpointing::none};
+  mutable node_ptr replacement_;  // written before `checkpoint_` is done
 };
 
 /// A narrow operation with one parent: `k` runs on each chunk.

@@ -34,6 +34,9 @@ node_ptr from_whole_files(context_ptr context, std::string_view operation, const
 node_ptr from_binary_records(context_ptr context, const std::string& path, std::int64_t length);
 /// What save_as_object wrote.
 node_ptr from_object_file(context_ptr context, const row_type& rows, const std::string& path);
+/// The same of the files, in this order; `operation` is for errors.
+node_ptr from_row_files(context_ptr context, const row_type& rows, std::string_view operation,
+                        std::vector<std::string> paths);
 /// Lines of blocks in memory, one partition a block. A block's text has 64 readable bytes after it,
 /// whole lines, and is held by `keep`.
 struct text_block {

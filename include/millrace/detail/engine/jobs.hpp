@@ -47,6 +47,13 @@ job_group job_group_of(const engine& of);
 void cancel_job_group(engine& of, const std::string& id);
 void cancel_all_jobs(engine& of);
 
+/// A directory of the engine's own is made in it.
+void set_checkpoint_directory(engine& of, const std::string& directory);
+/// The next job that needs the dataset is followed by one that writes it to the context's
+/// checkpoint directory (usage_error where none was given), or keeps it with the executors.
+void checkpoint_to_files(const node& dataset);
+void checkpoint_locally(const node& dataset);
+
 /// All partitions of a dataset, in order.
 std::vector<int> all_partitions(const node& dataset);
 
@@ -151,7 +158,8 @@ void for_each_chunk(const node_ptr& dataset, std::string_view action, const kern
 void save_as_text(const node_ptr& dataset, const std::string& path, bool overwrite,
                   std::string_view codec = {});
 /// The same with files that from_object_file reads.
-void save_as_object(const node_ptr& dataset, const std::string& path, bool overwrite);
+void save_as_object(const node_ptr& dataset, const std::string& path, bool overwrite,
+                    std::string_view action = "save_as_object_file");
 
 /// A sample of keys for a range partitioner: bounds for `partitions` ranges of rows that are pairs.
 row_buffer_ptr range_bounds(const node_ptr& dataset, int partitions);
