@@ -88,6 +88,12 @@ class output {
     ::new (static_cast<void*>(rows_ + count_)) U(std::forward<A>(a)...);
     ++count_;
   }
+  /// Written in any case and counted if kept: where the answers are random, a wrong guess of the
+  /// processor costs more than a small row does. REQUIRES: trivial to copy and destroy.
+  void put_if(bool keep, const U& row) {
+    ::new (static_cast<void*>(rows_ + count_)) U(row);
+    count_ += keep ? 1 : 0;
+  }
   bool full() const { return count_ == chunk_rows; }
   flow flush() {
     if (count_ == 0) return flow::more;

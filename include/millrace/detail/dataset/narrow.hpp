@@ -94,9 +94,10 @@ flow filter_loop(step_state& step, const chunk& in) {
   const F& f = function_in<F>(step.function);
   T* rows = static_cast<T*>(in.rows);
   output<T> out(step, in);
-  if constexpr (std::is_trivially_copy_constructible_v<T>) {
+  if constexpr (std::is_trivially_copy_constructible_v<T> && std::is_trivially_destructible_v<T> &&
+                sizeof(T) <= 32) {
     for (; out.at < in.count; ++out.at)
-      if (call(f, std::as_const(rows[out.at]))) out.put(rows[out.at]);
+      out.put_if(call(f, std::as_const(rows[out.at])), rows[out.at]);
   } else {
     for (; out.at < in.count; ++out.at) {
       if (!call(f, std::as_const(rows[out.at]))) continue;
