@@ -1,6 +1,7 @@
 """The door to RDDs."""
 
 import atexit
+import contextlib
 import glob
 import os
 import pickle
@@ -41,11 +42,29 @@ class SparkContext:
     _system_properties = {}
     PACKAGE_EXTENSIONS = (".zip", ".egg", ".jar")
 
+    _reused = False  # constructors give the active one
+
+    def __new__(cls, *arguments, **more):
+        if SparkContext._reused and SparkContext._active_spark_context is not None:
+            return SparkContext._active_spark_context
+        return super().__new__(cls)
+
+    @classmethod
+    @contextlib.contextmanager
+    def _given_the_active(cls):
+        cls._reused = True
+        try:
+            yield
+        finally:
+            cls._reused = False
+
     def __init__(self, master=None, appName=None, sparkHome=None, pyFiles=None, environment=None,
                  batchSize=0, serializer=None, conf=None, gateway=None, jsc=None,
                  profiler_cls=None, udf_profiler_cls=None, memory_profiler_cls=None):
         with SparkContext._lock:
             active = SparkContext._active_spark_context
+            if active is self:
+                return
             if active is not None:
                 raise ValueError(
                     "Cannot run multiple SparkContexts at once; existing SparkContext(app=%s, "

@@ -7,8 +7,9 @@ import pytest
 from py4j.protocol import Py4JJavaError
 
 import pyspark
-from pyspark import (AccumulatorParam, Broadcast, SparkConf, SparkContext, SparkFiles, StatCounter,
+from pyspark import (AccumulatorParam, Broadcast, SparkConf, SparkContext, SparkFiles,
                      StorageLevel, TaskContext)
+from pyspark.statcounter import StatCounter
 
 
 def test_what_it_is(sc):

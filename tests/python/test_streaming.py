@@ -2,12 +2,13 @@
 moves."""
 
 import operator
+import os
 from datetime import datetime
 
 import pytest
 from py4j.protocol import Py4JJavaError
 
-from pyspark import StorageLevel
+from pyspark import SparkConf, SparkContext, StorageLevel
 from pyspark.streaming import DStream, StreamingContext, StreamingListener
 
 
@@ -431,6 +432,14 @@ def test_get_or_create(stepped_sc, tmp_path):
         StreamingContext.getActiveOrCreate(None, None)
 
 
+def test_a_context_in_a_function_of_a_checkpointed_stream(stepped):
+    sc = stepped.sc
+    stepped.ssc.queueStream([[1]]).foreachRDD(lambda time, rdd: sc.parallelize([1]))
+    with pytest.raises(Exception, match="It appears that you are attempting to reference "
+                                        "SparkContext"):
+        stepped.ssc.start()
+
+
 def test_listener(stepped, capsys):
     class Collector(StreamingListener):
         def __init__(self):
@@ -464,3 +473,40 @@ def test_listener(stepped, capsys):
     assert listener.submitted[0].schedulingDelay() == -1
     assert listener.outputs[0].failureReason() is None
     assert "ZeroDivisionError" in listener.outputs[1].failureReason()
+
+
+def test_state_is_recovered(tmp_path):
+    (tmp_path / "in").mkdir()
+    path = str(tmp_path / "checkpoint")
+    got = []
+
+    def setup():
+        conf = SparkConf().set("spark.streaming.clock", "manual").setMaster("local[2]")
+        ssc = StreamingContext(SparkContext(conf=conf.setAppName("recovered")), 1)
+        counts = ssc.textFileStream(str(tmp_path / "in")).map(lambda word: (word, 1)) \
+            .updateStateByKey(lambda vs, s: sum(vs) + (s or 0))
+        counts.foreachRDD(lambda rdd: got.append(sorted(rdd.collect())))
+        return ssc
+
+    def run(*files):
+        ssc = StreamingContext.getOrCreate(path, setup)
+        ssc.start()
+        for name in files:
+            (tmp_path / "in" / name).write_text("a\nb\n")
+            ssc._step()
+        ssc._step()
+        ssc.stop()
+
+    SparkContext._active_spark_context.stop()
+    run("1", "2")
+    assert got[-1] == [("a", 2), ("b", 2)]
+    (tmp_path / "in" / "meanwhile").write_text("a\n")
+    run("3")
+    assert got[-1] == [("a", 4), ("b", 3)]
+    for name in os.listdir(path):
+        if name.startswith("checkpoint-"):
+            with open(os.path.join(path, name), "r+b") as file:
+                file.write(b"broken")
+    with pytest.raises(Exception, match="no checkpoint can be read"):
+        run()
+    assert SparkContext._active_spark_context is None

@@ -7,11 +7,13 @@ import threading
 import traceback
 from collections import deque
 
+from millrace import frames
 from pyspark.context import SparkContext
 from pyspark.errors import Py4JJavaError
 from pyspark.rdd import RDD
 from pyspark.saving import local_path
 from pyspark.storagelevel import StorageLevel
+from pyspark.streaming.checkpoints import Checkpoints
 from pyspark.streaming.dstream import DStream, _check_same_slide
 from pyspark.streaming.listener import Teller
 
@@ -37,6 +39,7 @@ class StreamingContext:
         self._jssc = _Handle(self)
         self._jvm = None
         self._streams = []
+        self._state_streams = []
         self._outputs = []  # (stream, function)
         self._given = {}  # time -> what the inputs have
         self._jobs = {}  # time -> {output: RDD}
@@ -45,6 +48,9 @@ class StreamingContext:
         self._done_ms = None
         self._remember_ms = None
         self._checkpoint_dir = None
+        self._checkpoints = None
+        self._saved = None  # what a checkpoint had
+        self._saved_ms = 0  # the time of the batch that was saved last
         self._file_inputs = []
         self._errors = []
         self._failures = {}
@@ -64,8 +70,17 @@ class StreamingContext:
 
     @classmethod
     def getOrCreate(cls, checkpointPath, setupFunc):
-        ssc = setupFunc()
+        """What `setupFunc` builds, going on from the directory's newest checkpoint if it has one:
+        states, and which files were read. It is called in either case, for code is not saved; where
+        a SparkContext exists it is given that one when it makes one."""
+        saved = Checkpoints(local_path(checkpointPath)).load()
+        if saved is None:
+            ssc = setupFunc()
+        else:
+            with SparkContext._given_the_active():
+                ssc = setupFunc()
         ssc.checkpoint(checkpointPath)
+        ssc._saved = saved
         return ssc
 
     @classmethod
@@ -175,6 +190,7 @@ class StreamingContext:
         path = local_path(directory)
         os.makedirs(path, exist_ok=True)
         self._checkpoint_dir = path
+        self._checkpoints = Checkpoints(path)
         self._sc.setCheckpointDir(path)
 
     def start(self):
@@ -195,8 +211,10 @@ class StreamingContext:
         for stream in used:
             stream._remember(self._remember_ms or 0)
         self._streams = used
+        self._check_functions()
         for files in self._file_inputs:
             files.begin()
+        self._recover()
         self._native.take_inputs(self._generate)
         for number, (stream, _) in enumerate(self._outputs):
             self._native.output(f"output {number}", stream._slide,
@@ -231,7 +249,10 @@ class StreamingContext:
 
     def stop(self, stopSparkContext=True, stopGraceFully=False):
         self._stopping = not stopGraceFully
+        was_active = self._native.state == ACTIVE
         self._sc._call(self._native.stop, stopGraceFully)
+        if was_active and not self._native.in_batch and (self._done_ms or 0) > self._saved_ms:
+            self._save(self._done_ms)
         if StreamingContext._activeContext is self:
             StreamingContext._activeContext = None
         if not stopSparkContext:
@@ -332,7 +353,64 @@ class StreamingContext:
                 rdd._cut_lineage()
             except Exception:
                 self._report(time, "Error keeping the state of the batch of")
+        if time - self._saved_ms >= max(1000, self._batch_ms):
+            try:
+                self._save(time)
+            except Exception:
+                self._report(time, "Error saving the checkpoint of the batch of")
         self._done_ms = max(self._done_ms or time, time)
+
+    # ---- checkpoints
+
+    def _states(self):
+        used = set(self._streams)
+        return [state for state in self._state_streams if state in used]
+
+    def _check_functions(self):
+        """As Spark, which saves them: a function of a stream with a checkpoint must not hold a
+        context."""
+        if self._checkpoint_dir is None:
+            return
+        for _, function in self._outputs:
+            try:
+                frames.dumps(function)
+            except Exception as failure:
+                if "SPARK-5063" in str(failure):
+                    raise
+                # What else cannot be pickled is not pickled here.
+
+    def _save(self, time):
+        if self._checkpoints is None or not (self._state_streams or self._file_inputs):
+            return
+        states = []
+        for state in self._states():
+            rdd = state._rdds.get(time)
+            if rdd is None or not _is_kept(rdd):
+                return  # this batch has none, or failed
+            dataset = rdd._native()
+            states.append(self._sc._call(
+                self._sc._engine.run, dataset, list(range(dataset.partitions)), "checkpoint", "",
+                False))
+        self._checkpoints.save(time, {"states": states,
+                                      "files": [files.seen() for files in self._file_inputs]})
+        self._saved_ms = time
+
+    def _recover(self):
+        saved, self._saved = self._saved, None
+        if saved is None:
+            return
+        for what, here in (("states", self._states()), ("files", self._file_inputs)):
+            if len(saved[what]) != len(here):
+                raise Exception(
+                    f"the checkpoint does not fit the program: {what} there are "
+                    f"{len(saved[what])}, here {len(here)}; restore the program's streams, or "
+                    f"remove the checkpoint to begin anew: {self._checkpoint_dir}")
+        for state, slices in zip(self._states(), saved["states"]):
+            state._initial = RDD._of_leaf(
+                self._sc, "recovered",
+                lambda slices=slices: self._sc._engine.parallelize(slices), len(slices))
+        for files, seen in zip(self._file_inputs, saved["files"]):
+            files.begin(seen)
 
     def _report(self, time, what):
         if self._stopping:  # it was ended in the middle of it
@@ -363,8 +441,12 @@ class _NewFiles:
                           if entry.is_file() and not entry.name.startswith(".")]
         return sorted(found)
 
-    def begin(self):
-        self._seen.update(path for _, path in self._all())
+    def begin(self, seen=None):
+        """`seen`: what was read before the program was ended; else all that is there."""
+        self._seen = set(seen if seen is not None else (path for _, path in self._all()))
+
+    def seen(self):
+        return sorted(self._seen)
 
     def take(self):
         new = [path for _, path in self._all() if path not in self._seen]

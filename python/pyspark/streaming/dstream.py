@@ -387,6 +387,7 @@ class StateDStream(DStream):
 
     def __init__(self, parent, update, partitions, initial):
         super().__init__(parent._ssc, self._next, [parent])
+        parent._ssc._state_streams.append(self)
         self._update = update
         self._partitions = partitions
         self._initial = initial
