@@ -13,3 +13,24 @@ def needs_jvm(what):
     """For what Spark does in its JVM, and millrace does not have."""
     return NotImplementedError(
         f"{what} needs Spark's JVM or Spark SQL, which millrace does not have")
+
+
+def absent_names(module):
+    """The `__getattr__` of a module that is not there: its names can be imported, and say so when
+    they are used."""
+
+    class Absent(type):
+        def __call__(cls, *arguments, **more):
+            raise needs_jvm(f"{module}.{cls.__name__}")
+
+        def __getattr__(cls, name):
+            if name.startswith("__"):
+                raise AttributeError(name)
+            raise needs_jvm(f"{module}.{cls.__name__}.{name}")
+
+    def name_of(name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return Absent(name, (), {})
+
+    return name_of

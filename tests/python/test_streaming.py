@@ -404,7 +404,8 @@ def test_life(stepped):
         ssc.start()
 
 
-def test_state_wants_a_checkpoint_directory(stepped_sc):
+def test_state_wants_a_checkpoint_directory(stepped_sc, monkeypatch):
+    monkeypatch.setattr(stepped_sc, "_checkpoint_dir", None)
     ssc = StreamingContext(stepped_sc, 1)
     ssc.queueStream([[("a", 1)]]).updateStateByKey(lambda vs, s: 1).pprint()
     with pytest.raises(Py4JJavaError, match="checkpoint directory has not been set"):

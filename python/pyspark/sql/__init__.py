@@ -1,19 +1,5 @@
-"""Spark SQL is not part of millrace: names can be imported, and say so when they are used."""
+"""Spark SQL is not part of millrace."""
 
-from pyspark.errors import needs_jvm
+from pyspark.errors import absent_names
 
-
-class _Absent(type):
-    def __call__(cls, *arguments, **more):
-        raise needs_jvm("pyspark.sql." + cls.__name__)
-
-    def __getattr__(cls, name):
-        if name.startswith("__"):
-            raise AttributeError(name)
-        raise needs_jvm(f"pyspark.sql.{cls.__name__}.{name}")
-
-
-def __getattr__(name):
-    if name.startswith("__"):
-        raise AttributeError(name)
-    return _Absent(name, (), {})
+__getattr__ = absent_names(__name__)

@@ -205,7 +205,7 @@ class StreamingContext:
         if not self._outputs:
             raise _requirement("No output operations registered, so nothing to execute")
         used = self._used()
-        if self._checkpoint_dir is None and any(stream._is_state for stream in used):
+        if self._sc._checkpoint_dir is None and any(stream._is_state for stream in used):
             raise _requirement("The checkpoint directory has not been set. Please set it by "
                                "StreamingContext.checkpoint().")
         for stream in used:
