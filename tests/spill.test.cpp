@@ -324,6 +324,34 @@ TEST(SpillErrors, ADirectoryThatCannotBe) {
   EXPECT_NE(what.find(file), what.npos) << what;
 }
 
+/// Open files of this process below a directory, names or not.
+int open_files_in(const std::string& directory) {
+  int n = 0;
+  for (const auto& link : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code gone;
+    const auto target = std::filesystem::read_symlink(link.path(), gone);
+    n += !gone && target.string().starts_with(directory) ? 1 : 0;
+  }
+  return n;
+}
+
+TEST(SpillFiles, EndWithWhatIsInThem) {
+  const scratch_directory scratch;
+  const context sc{
+      {.name = "closed", .master = "local[2]", .conf = {{"local.dir", scratch.path("local")}}}};
+  const auto data = sc.range(0, 10'000, 1, 2);
+  data.persist(storage_level::disk);
+  data.count();
+  EXPECT_GT(open_files_in(scratch.path("local")), 0);
+  data.unpersist();
+  EXPECT_EQ(open_files_in(scratch.path("local")), 0);
+  data.persist(storage_level::disk);
+  data.count();
+  EXPECT_GT(open_files_in(scratch.path("local")), 0);
+  sc.stop();
+  EXPECT_EQ(open_files_in(scratch.path("local")), 0);
+}
+
 TEST(SpillFiles, HaveNoNames) {
   const scratch_directory scratch;
   const context sc{{.name = "nameless",

@@ -248,6 +248,11 @@ void kept_blocks::forget(std::int64_t node) noexcept {
   blocks_.erase(blocks_.lower_bound({node, 0}), blocks_.lower_bound({node + 1, 0}));
 }
 
+void kept_blocks::clear() {
+  const std::lock_guard lock(mutex_);
+  blocks_.clear();
+}
+
 void kept_blocks::lose(executor_id where) {
   const std::lock_guard lock(mutex_);
   std::erase_if(blocks_, [&](const auto& kept) { return kept.second.where == where; });

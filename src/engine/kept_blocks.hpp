@@ -31,6 +31,7 @@ class kept_blocks {
   bool has_all(const node& dataset) const;
   void forget(std::int64_t node) noexcept;
   void lose(executor_id where);
+  void clear();
 
  private:
   class writer;

@@ -65,6 +65,9 @@ void scheduler::stop() {
   executors_->stop();
   dog_.stop();
   executors_ended_.store(true);
+  // Nothing can read them any more, though handles may keep the context alive for long.
+  outputs_.clear();
+  blocks_.clear();
 }
 
 task_memory scheduler::memory() const {

@@ -41,6 +41,11 @@ void map_outputs::forget(std::int64_t shuffle) noexcept {
   ended = shuffles_.extract(shuffle);
 }
 
+void map_outputs::clear() {
+  const std::lock_guard lock(mutex_);
+  shuffles_.clear();
+}
+
 void map_outputs::lose(executor_id where) {
   const std::lock_guard lock(mutex_);
   for (auto& [id, outputs] : shuffles_)

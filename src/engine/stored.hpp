@@ -38,6 +38,7 @@ class map_outputs {
   std::shared_ptr<building_place> building(const shuffle& from);
   void forget(std::int64_t shuffle) noexcept;
   void lose(executor_id where);
+  void clear();
 
  private:
   struct placed_output {

@@ -87,12 +87,14 @@ spill_space::piece spill_space::write(std::string_view bytes) {
   to.length = bytes.size();
   {
     const std::lock_guard lock(mutex_);
-    if (current_ == nullptr || next_ + bytes.size() > file_size) {
+    std::shared_ptr<file> in = current_.lock();
+    if (in == nullptr || next_ + bytes.size() > file_size) {
       local_file_system().make_directories(directory_);
-      current_ = std::make_shared<file>(directory_);
+      in = std::make_shared<file>(directory_);
+      current_ = in;
       next_ = 0;
     }
-    to.in = current_;
+    to.in = std::move(in);
     to.offset = next_;
     next_ += bytes.size();
   }

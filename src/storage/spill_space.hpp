@@ -43,7 +43,7 @@ class spill_space {
  private:
   std::string directory_;
   std::mutex mutex_;
-  std::shared_ptr<file> current_;
+  std::weak_ptr<file> current_;  // held by its pieces alone
   std::uint64_t next_ = 0;
 };
 
