@@ -134,6 +134,9 @@ class dstream {
   }
   /// Exactly `partitions` a batch.
   dstream repartition(int partitions) const {
+    if (partitions < 1)
+      throw usage_error("repartition: the number of partitions must be positive: " +
+                        std::to_string(partitions));
     return each(
         "repartition", [partitions](const rdd<T>& r) { return r.repartition(partitions); },
         detail::missing_parent::is_an_error);

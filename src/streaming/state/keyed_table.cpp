@@ -99,7 +99,7 @@ version_ptr keyed_table::commit(staged_changes& changes, const version_ptr& now)
   return next;
 }
 
-void keyed_table::take(keyed_table& from, const std::vector<std::uint8_t>& keep, bool shared,
+void keyed_table::copy(const keyed_table& from, const std::vector<std::uint8_t>& keep,
                        std::vector<std::uint32_t>& ids) {
   const row_type& type = key();
   const std::uint32_t stride = type.size;
@@ -123,8 +123,7 @@ void keyed_table::take(keyed_table& from, const std::vector<std::uint8_t>& keep,
   add();
   for (std::uint32_t id = 0; id < keep.size(); ++id) {
     if (keep[id] == 0 || !from.has(id)) continue;
-    if (shared) copy_rows(*value_, slot(ids[id]), from.value(id), 1);
-    else move_rows(*value_, slot(ids[id]), from.slot(id), 1);
+    copy_rows(*value_, slot(ids[id]), from.value(id), 1);
     alive_[ids[id]] = 1;
     ++alive_count_;
   }

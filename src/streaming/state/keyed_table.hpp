@@ -76,10 +76,9 @@ class keyed_table {
   }
   /// Takes the changes over; `now` is the version that was current, the new one is returned.
   version_ptr commit(staged_changes& changes, const version_ptr& now);
-  /// Takes over the keys of `from` for which `keep` has a 1, in order; where it is read by nobody
-  /// else, with its values. `ids[old]` is the new id,
-  /// or no_id.
-  void take(keyed_table& from, const std::vector<std::uint8_t>& keep, bool shared,
+  /// Copies the keys of `from` for which `keep` has a 1, in order, with their values. `ids[old]` is
+  /// the new id, or no_id.
+  void copy(const keyed_table& from, const std::vector<std::uint8_t>& keep,
             std::vector<std::uint32_t>& ids);
 
  private:

@@ -106,7 +106,7 @@ batch_result state_store::apply(int partition, std::int64_t number, time_point_m
 }
 
 void state_store::renew(cell& c) const {
-  keyed_table& old = *c.current->table;
+  const keyed_table& old = *c.current->table;
   std::vector<std::uint8_t> keep(old.ids());
   std::uint32_t kept = 0;
   for (std::uint32_t id = 0; id < keep.size(); ++id) {
@@ -117,7 +117,7 @@ void state_store::renew(cell& c) const {
   if (kept > old.ids() / 2) return;
   auto table = std::make_shared<keyed_table>(operation_->key(), operation_->value());
   std::vector<std::uint32_t> ids;
-  table->take(old, keep, c.current->table.use_count() > 1 || c.current.use_count() > 1, ids);
+  table->copy(old, keep, ids);  // the old one may be read yet
   if (c.memory != nullptr) c.memory->renumber(ids);
   c.place = {};
   c.renew_from = smallest_renewed;

@@ -54,7 +54,7 @@ window_functions functions_of_window(F f, Inverse inverse = {}, Filter filter = 
   };
   if constexpr (!std::is_same_v<Inverse, no_inverse>) {
     w.move = [](const void* state, const window_change& c) {
-      const auto& [f, inverse, filter] = function_in<functions>(state);
+      const functions& user = function_in<functions>(state);
       for (std::uint32_t i = 0; i < c.count; ++i) {
         const V* before = static_cast<const V*>(c.before[i]);
         const V* leaving = static_cast<const V*>(c.leaving[i]);
@@ -69,12 +69,12 @@ window_functions functions_of_window(F f, Inverse inverse = {}, Filter filter = 
           ::new (to) V(*entering);
         } else if (leaving == nullptr) {
           if (entering == nullptr) ::new (to) V(*before);
-          else ::new (to) V(call(f, *before, *entering));
+          else ::new (to) V(call(user.f, *before, *entering));
         } else if (entering == nullptr) {
-          ::new (to) V(call(inverse, *before, *leaving));
+          ::new (to) V(call(user.inverse, *before, *leaving));
         } else {
-          const V rest(call(inverse, *before, *leaving));
-          ::new (to) V(call(f, rest, *entering));
+          const V rest(call(user.inverse, *before, *leaving));
+          ::new (to) V(call(user.f, rest, *entering));
         }
         c.out->added();
       }
@@ -82,9 +82,9 @@ window_functions functions_of_window(F f, Inverse inverse = {}, Filter filter = 
   }
   if constexpr (!std::is_same_v<Filter, no_filter>) {
     w.filter = [](const void* state, const void* pairs, std::uint32_t n, std::uint8_t* keep) {
-      const auto& filter = function_in<functions>(state).filter;
+      const functions& user = function_in<functions>(state);
       const auto* rows = static_cast<const std::pair<K, V>*>(pairs);
-      for (std::uint32_t i = 0; i < n; ++i) keep[i] = call(filter, rows[i]) ? 1 : 0;
+      for (std::uint32_t i = 0; i < n; ++i) keep[i] = call(user.filter, rows[i]) ? 1 : 0;
     };
   }
   w.function = keep_function(functions{std::move(f), std::move(inverse), std::move(filter)});
