@@ -132,6 +132,16 @@ dataset materialised(runner& r, const dataset& of) {
   return {detail::from_rows(r.core(), of.node->rows(), std::move(parts))};
 }
 
+/// Owned by Python, ended without its lock: what ends waits for threads that may want it.
+template <class T, class... A>
+std::shared_ptr<T> make_ended_unlocked(A... arguments) {
+  return {new T(std::move(arguments)...), [](T* ended) {
+            if (PyGILState_Check() == 0) return delete ended;
+            const py::gil_scoped_release no_python;
+            delete ended;
+          }};
+}
+
 /// A streaming context and the inputs that its Python graph reads.
 class streaming {
  public:
@@ -232,8 +242,8 @@ PYBIND11_MODULE(_millrace, m) {
       });
 
   py::class_<runner, std::shared_ptr<runner>>(m, "Engine")
-      .def(py::init<std::string, const std::string&,
-                    const std::vector<std::pair<std::string, std::string>>&, bool>())
+      .def(py::init(&make_ended_unlocked<runner, std::string, std::string,
+                                         std::vector<std::pair<std::string, std::string>>, bool>))
       .def_property_readonly("threads", &runner::threads)
       .def_property_readonly("default_parallelism",
                              [](const runner& r) { return r.core()->default_parallelism(); })
@@ -260,8 +270,8 @@ PYBIND11_MODULE(_millrace, m) {
         return all;
       });
 
-  py::class_<streaming>(m, "Streaming")
-      .def(py::init<std::shared_ptr<runner>, std::int64_t>())
+  py::class_<streaming, std::shared_ptr<streaming>>(m, "Streaming")
+      .def(py::init(&make_ended_unlocked<streaming, std::shared_ptr<runner>, std::int64_t>))
       .def("socket", &streaming::socket)
       .def("take_inputs", &streaming::take_inputs)
       .def("output", &streaming::output)
