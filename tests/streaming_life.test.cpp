@@ -1,10 +1,12 @@
 // A streaming context from start to stop, on its own threads.
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <stdexcept>
 #include <string>
 #include <thread>
 
+#include "millrace/detail/base/log.hpp"
 #include "millrace/error.hpp"
 #include "stream_on_manual_clock.hpp"
 
@@ -196,16 +198,10 @@ TEST(StreamingLifeThreads, a_stop_at_once_begins_nothing_more) {
 TEST(StreamingLifeThreads, a_graceful_stop_ends_in_time_by_leaving_out) {
   mailbox<std::int64_t> begun;
   stream_on_manual_clock s{1s, 0ms, {{"streaming.gracefulStopTimeout", "10ms"}}};
-  numbers(s)
-      .map([](int x) {
-        std::this_thread::sleep_for(1ms);
-        return x;
-      })
-      .for_each_rdd([&](const rdd<int>& r, batch_time t) {
-        begun.put(count_of(t));
-        // Longer than anybody waits; the jobs in it end when the stream is cancelled.
-        for (;;) r.count();
-      });
+  numbers(s).for_each_rdd([&](const rdd<int>& r, batch_time t) {
+    begun.put(count_of(t));
+    for (;;) r.count();  // longer than anybody waits: until it is cancelled
+  });
   s.ssc.start();
   s.tick(3);
   begun.await(1);
@@ -228,6 +224,95 @@ TEST(StreamingLifeThreads, a_job_may_stop_its_own_stream) {
     EXPECT_EQ(seen.all(), (times{1000, 2000}));
     EXPECT_THROW(s.sc.parallelize({1}).count(), usage_error);
   }
+}
+
+/// Two tasks that run at the same time, so one of them on a helper thread.
+struct two_tasks {
+  dstream<int> of(const stream_on_manual_clock& s, std::function<void()> each) {
+    return s.ssc.constant_stream(s.sc.parallelize({1, 2}, 2)).map([this, each](int x) {
+      (x == 1 ? first : second).open();
+      (x == 1 ? second : first).pass();
+      each();
+      return x;
+    });
+  }
+  gate first, second;
+};
+
+TEST(StreamingLifeThreads, a_task_may_stop_its_own_stream) {
+  for (const bool graceful : {false, true}) {
+    two_tasks tasks;
+    mailbox<std::int64_t> seen;
+    stream_on_manual_clock s;
+    tasks.of(s, [&] { s.ssc.stop({.graceful = graceful}); }).for_each_rdd([&](const rdd<int>& r) {
+      seen.put(r.count());
+    });
+    s.ssc.start();
+    s.tick();
+    s.ssc.await_termination();
+    EXPECT_EQ(seen.all(), (times{2}));
+    EXPECT_THROW(s.sc.parallelize({1}).count(), usage_error);
+  }
+}
+
+TEST(StreamingLifeThreads, a_task_may_stop_its_own_context) {
+  two_tasks tasks;
+  stream_on_manual_clock s;
+  tasks.of(s, [&] { s.sc.stop(); }).for_each_rdd([](const rdd<int>& r) { r.count(); });
+  s.ssc.start();
+  s.tick();
+  EXPECT_THROW(s.ssc.await_termination(), stream_error);
+}
+
+TEST(StreamingLifeThreads, a_graceful_stop_by_a_job_ends_in_time_too) {
+  mailbox<std::int64_t> begun;
+  gate go;
+  stream_on_manual_clock s{1s, 0ms, {{"streaming.gracefulStopTimeout", "10ms"}}};
+  numbers(s).for_each_rdd([&](const rdd<int>& r, batch_time t) {
+    begun.put(count_of(t));
+    go.pass();
+    s.ssc.stop({.graceful = true});
+    for (;;) r.count();
+  });
+  s.ssc.start();
+  s.tick(3);
+  s.clock.await_waiters(1);
+  go.open();
+  s.ssc.await_termination();
+  EXPECT_EQ(begun.all(), (times{1000}));
+}
+
+TEST(StreamingLifeThreads, too_many_waiting_batches_keep_the_next_ones_from_being_made) {
+  detail::set_log_level(detail::log_level::off);
+  mailbox<std::int64_t> made, seen;
+  mailbox<std::string> told;
+  gate begun, go;
+  stream_on_manual_clock s{1s, 0ms, {{"streaming.maxWaitingBatches", "3"}}};
+  const auto events = s.sc.core()->events().subscribe([&](const detail::event& e) {
+    if (e.what == detail::event::kind::streaming_behind) told.put(e.text);
+  });
+  numbers(s)
+      .transform([&](const rdd<int>& r, batch_time t) {
+        made.put(count_of(t));
+        return r;
+      })
+      .for_each_rdd([&](const rdd<int>&, batch_time t) {
+        begun.open();
+        go.pass();
+        seen.put(count_of(t));
+      });
+  s.ssc.start();
+  s.tick();
+  begun.pass();
+  s.clock.await_waiters(1);
+  s.clock.advance(20s);
+  told.await(1);
+  EXPECT_EQ(made.all().size(), 4U);  // one runs, three wait
+  go.open();
+  EXPECT_EQ(seen.await(21).back(), 21'000);
+  EXPECT_EQ(made.all(), seen.all());
+  s.ssc.stop();
+  detail::set_log_level(detail::log_level::warn);
 }
 
 TEST(StreamingLifeThreads, states_and_their_errors) {

@@ -13,16 +13,15 @@
 #include <utility>
 #include <vector>
 
+#include "millrace/batch_time.hpp"
 #include "millrace/detail/streaming/operations.hpp"
 #include "millrace/detail/streaming/state.hpp"
 #include "millrace/detail/streaming/windows.hpp"
 #include "millrace/rdd.hpp"
+#include "millrace/sink.hpp"
 #include "millrace/state.hpp"
 
 namespace millrace {
-
-/// The time of a batch: milliseconds since 1970, UTC.
-using batch_time = std::chrono::sys_time<std::chrono::milliseconds>;
 
 /// A stretch of time that slides over a stream: the last `length`, every `slide` (0: as often as
 /// the stream has a batch). Both must be multiples of the stream's own slide, else usage_error. The
@@ -438,6 +437,12 @@ class dstream {
   /// The same as object files, for `context::object_file<T>`.
   void save_as_object_files(std::string prefix, std::string suffix = {}) const {
     detail::save_stream_as_object(node_, std::move(prefix), std::move(suffix));
+  }
+  /// Writes each batch to a value of a connector, or of a type of yours that satisfies
+  /// `mr::stream_sink` for these rows (see sink.hpp). It is copied.
+  template <class Sink>
+  void write(Sink sink) const {
+    detail::write_stream<T>(node_, std::move(sink));
   }
 
   // ---- others

@@ -1,4 +1,4 @@
-// Text lines from a TCP server.
+// Text lines from a TCP server, and to one.
 #pragma once
 
 #include <chrono>
@@ -9,7 +9,34 @@
 #include <string_view>
 
 #include "millrace/bad_record.hpp"
+#include "millrace/detail/dataset/row_traits.hpp"
 #include "millrace/detail/streaming/receiving.hpp"
+#include "millrace/sink.hpp"
+
+namespace millrace::detail {
+
+/// Rows as lines to a TCP server; connects with the first one.
+class lines_writer {
+ public:
+  /// usage_error: the host or the port is missing.
+  lines_writer(std::string host, int port);
+  ~lines_writer();
+  lines_writer(const lines_writer&) = delete;
+  lines_writer& operator=(const lines_writer&) = delete;
+
+  void add(const row_type& type, const void* row);
+  void finish();
+
+ private:
+  void send();
+
+  std::string host_;
+  int port_;
+  std::string text_;
+  std::unique_ptr<class tcp_socket> socket_;
+};
+
+}  // namespace millrace::detail
 
 namespace millrace::socket {
 
@@ -42,6 +69,35 @@ struct text {
 
   /// For the engine. Throws usage_error for options that can't be.
   std::unique_ptr<detail::receiver_port> make_port() const;
+};
+
+/// A frame for `ssc.raw_socket_stream<T>`: what a sender writes to the connection.
+template <class Range>
+std::string frame(const Range& rows) {
+  byte_writer out;
+  for (const auto& row : rows)
+    detail::encode_row(detail::row_type_of<std::decay_t<decltype(row)>>(), &row, out);
+  std::string all;
+  for (int shift = 24; shift >= 0; shift -= 8)
+    all += static_cast<char>(static_cast<std::uint32_t>(out.size()) >> shift & 0xff);
+  all.append(out.data(), out.size());
+  return all;
+}
+
+/// A sink: each row as a line of text, as `save_as_text_files` prints it. Every partition that has
+/// rows makes a connection of its own, and has been written when the other side closed it after the
+/// last line; one that breaks fails the task. At least once: a task or a batch that runs again
+/// writes again.
+struct lines {
+  std::string host{};
+  std::uint16_t port = 0;
+
+  template <class T>
+  void write(const output_id&, partition_rows<T>& rows) const {
+    detail::lines_writer to(host, port);
+    for (const T& row : rows) to.add(detail::row_type_of<T>(), &row);
+    to.finish();
+  }
 };
 
 }  // namespace millrace::socket

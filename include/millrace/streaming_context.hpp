@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <concepts>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,9 +12,11 @@
 #include <vector>
 
 #include "millrace/context.hpp"
-#include "millrace/detail/streaming/receiving.hpp"
+#include "millrace/detail/socket/byte_receiver.hpp"
+#include "millrace/detail/streaming/directory.hpp"
 #include "millrace/detail/streaming/stream_engine.hpp"
 #include "millrace/dstream.hpp"
+#include "millrace/source.hpp"
 #include "millrace/streaming_listener.hpp"
 
 namespace millrace {
@@ -24,6 +27,8 @@ struct streaming_context_options {
   std::string master = "local[*]";
   /// From 1 ms on; whole milliseconds.
   std::chrono::milliseconds batch{1000};
+  /// As `checkpoint(directory)`; empty: none.
+  std::string checkpoint = {};
   std::vector<std::pair<std::string, std::string>> conf = {};
   /// Whether `start` sees to SIGINT and SIGTERM, where the program has no handler of its own: the
   /// first stops the stream gracefully (see streaming.stopGracefullyOnShutdown) and
@@ -56,11 +61,13 @@ struct queue_stream_options {
   std::optional<rdd<T>> fallback = std::nullopt;
 };
 
-/// A source: a value of a connector.
-template <class S>
-concept stream_source = requires(const S& source) {
-  typename S::record_type;
-  { source.make_port() } -> std::convertible_to<std::unique_ptr<detail::receiver_port>>;
+struct file_stream_options {
+  /// Files for which it returns true are read; by default all.
+  std::function<bool(const std::string& path)> filter{};
+  /// Else what is there at `start` belongs to the first batch.
+  bool new_files_only = true;
+  /// Whether the directories below are looked into too.
+  bool recursive = false;
 };
 
 /// A handle: copies share one streaming context. It goes from initialized over active to stopped
@@ -86,6 +93,33 @@ class streaming_context {
 
   /// Lines from a TCP server, see `mr::socket::text`.
   dstream<std::string_view> socket_text_stream(std::string host, int port) const;
+  /// Records from a TCP server, cut out of its bytes by `decode`, which takes one off the front,
+  ///
+  ///     std::optional<T> decode(std::string_view& bytes);   // none: no whole one has come yet
+  ///
+  /// or all that are whole: `std::size_t decode(std::string_view bytes, mr::emit<T>& out)` returns
+  /// how many bytes it used. It runs on the source's own thread; what it throws fails the stream,
+  /// and so does a record of more than 64 MiB. Connects again after streaming.receiverRestartDelay,
+  /// for ever. At most once.
+  template <class T, class F>
+  dstream<T> socket_stream(std::string host, int port, F decode) const {
+    return dstream<T>(detail::receiver_stream(
+        core(), detail::row_type_of<T>(),
+        detail::socket_receiver(
+            std::move(host), port,
+            {&detail::row_type_of<T>(), "socket stream", detail::keep_function(std::move(decode)),
+             detail::decode_bytes<T, F>})));
+  }
+  /// Frames from a TCP server: a length of 4 bytes, the highest first, and so many bytes of rows as
+  /// `mr::codec` and millrace encode them (`mr::socket::frame` makes one). A frame is a block, and
+  /// so a partition. The rest as `socket_stream`.
+  template <class T>
+  dstream<T> raw_socket_stream(std::string host, int port) const {
+    return dstream<T>(detail::receiver_stream(
+        core(), detail::row_type_of<T>(),
+        detail::socket_receiver(std::move(host), port,
+                                detail::frame_decoder(detail::row_type_of<T>()))));
+  }
   /// `fallback` and the order are those of `queue_stream_options`.
   template <class T>
   dstream<T> queue_stream(const rdd_queue<T>& queue, queue_stream_options<T> options = {}) const {
@@ -93,16 +127,47 @@ class streaming_context {
         detail::queue_stream(core(), detail::row_type_of<T>(), queue.core(), options.one_at_a_time,
                              options.fallback ? options.fallback->node() : detail::node_ptr()));
   }
+  /// The lines of files that appear in a directory (or in those that a glob names): each file once,
+  /// in the batch after it appeared, whatever its own time says. Move files in when they are
+  /// complete. What is there at `start` is not read, unless options say so. Hidden files (`.`, `_`)
+  /// and `*.tmp`, `*._COPYING_` are not seen. A directory that can't be listed fails the stream.
+  dstream<std::string_view> text_file_stream(std::string directory,
+                                             file_stream_options options = {}) const;
+  /// The same with a reader of yours: `read(const std::string& path)` returns a range of rows, or
+  /// takes an `mr::emit<T>&` as well. It runs in a task; a file is a partition.
+  template <class T, class F>
+  dstream<T> file_stream(std::string directory, F read, file_stream_options options = {}) const {
+    const dstream<std::string> paths(
+        detail::path_directory(core(), directory_of(std::move(directory), std::move(options))));
+    const auto rows = paths.flat_map(std::move(read));
+    using U = typename decltype(rows)::row_type;
+    if constexpr (std::is_same_v<T, U>) return rows;
+    else return rows.map([](const U& row) { return T(row); });
+  }
+  /// Files of records that are `length` bytes each, as views. A file whose size is no multiple
+  /// fails the stream.
+  dstream<std::string_view> binary_records_stream(std::string directory, std::int64_t length,
+                                                  file_stream_options options = {}) const;
   /// The same dataset every batch.
   template <class T>
   dstream<T> constant_stream(const rdd<T>& dataset) const {
     return dstream<T>(detail::constant_stream(core(), dataset.node()));
   }
+  /// A source: a value of a connector, or of a type of yours (see source.hpp). It is copied.
   template <stream_source S>
   dstream<typename S::record_type> stream(const S& source) const {
-    using T = typename S::record_type;
+    return dstream<typename S::record_type>(detail::source_stream(core(), source));
+  }
+  /// What a receiver of yours stores (see receiver.hpp). It is copied, or moved from; an object
+  /// that can't be copied is used where it is, and must live until the stream has stopped. Or give
+  /// a `std::unique_ptr` or `std::shared_ptr`.
+  template <class R>
+  auto receiver_stream(R&& receiver) const {
+    auto shared = detail::share_receiver(std::forward<R>(receiver));
+    using T = typename decltype(shared)::element_type::record_type;
     return dstream<T>(
-        detail::receiver_stream(core(), detail::row_type_of<T>(), source.make_port()));
+        detail::receiver_stream(core(), detail::row_type_of<T>(),
+                                std::shared_ptr<detail::receiver_base>(std::move(shared))));
   }
 
   template <class T, class... More>
@@ -152,6 +217,17 @@ class streaming_context {
   void remove_listener(const streaming_listener& listener) const;
   void remove_listener(const std::shared_ptr<streaming_listener>& listener) const;
 
+  /// Where state, offsets and batches that wait would be kept for a program that is started again.
+  /// This version writes nothing there, so that nothing is recovered: `start` makes the directory
+  /// and says so in the log. Empty: none. usage_error after start.
+  void checkpoint(std::string directory) const;
+
+  /// What the checkpoint in `directory` holds, recovered with the graph that `build` makes; where
+  /// it holds nothing (as always in this version), a new context with the options, that directory,
+  /// and the graph. Not started.
+  static streaming_context get_or_create(std::string directory, streaming_context_options options,
+                                         const std::function<void(streaming_context&)>& build);
+
   /// The one that is active in this process.
   static std::optional<streaming_context> active();
   /// That, or else what `make()` returns.
@@ -160,11 +236,20 @@ class streaming_context {
     if (std::optional<streaming_context> found = active()) return *std::move(found);
     return make();
   }
+  /// That, or else `get_or_create` of the same.
+  static streaming_context active_or_create(std::string directory,
+                                            streaming_context_options options,
+                                            const std::function<void(streaming_context&)>& build) {
+    if (std::optional<streaming_context> found = active()) return *std::move(found);
+    return get_or_create(std::move(directory), std::move(options), build);
+  }
 
   /// For the engine.
   const detail::stream_engine_ptr& core() const;
 
  private:
+  static detail::directory_options directory_of(std::string directory, file_stream_options options);
+
   struct state_type;
   explicit streaming_context(std::shared_ptr<state_type> state) : state_(std::move(state)) {}
 

@@ -74,6 +74,7 @@ const char* name_of(event::kind what) {
     case event::kind::executor_joined: return "executor_joined";
     case event::kind::executor_lost: return "executor_lost";
     case event::kind::streaming_started: return "streaming_started";
+    case event::kind::streaming_behind: return "streaming_behind";
     case event::kind::streaming_stopped: return "streaming_stopped";
     case event::kind::streaming_failed: return "streaming_failed";
     case event::kind::batch_submitted: return "batch_submitted";

@@ -51,6 +51,8 @@ void engine::forget_blocks(std::int64_t node) noexcept {
   if (scheduler_ != nullptr) scheduler_->blocks().forget(node);
 }
 
+bool engine::in_task() const { return scheduler_->in_task(); }
+
 void engine::stop() {
   if (stopped_.exchange(true)) return;
   scheduler_->stop();

@@ -62,6 +62,7 @@ void scheduler::stop() {
     const std::lock_guard lock(mutex_);
     for (const auto& set : active_) set->cancel();
   }
+  if (in_task()) return;
   executors_->stop();
   dog_.stop();
   executors_ended_.store(true);

@@ -45,8 +45,11 @@ class scheduler {
   void cancel_group(const std::string& id);
   void cancel_lane(const job_lane& lane, const std::string& why);
   void cancel_all();
-  /// Cancels all jobs; later ones throw. Ends the executors.
+  /// Cancels all jobs; later ones throw. Ends the executors, unless called from a task of ours:
+  /// then that is left to the destructor.
   void stop();
+  /// Whether the calling thread runs a task of ours.
+  bool in_task() const;
 
  private:
   struct running_job;

@@ -9,6 +9,15 @@ namespace millrace::detail {
 
 namespace {
 
+thread_local const scheduler* current = nullptr;  // whose task this thread runs
+
+/// A task may run a job of another context; not of its own.
+struct task_scope {
+  explicit task_scope(const scheduler& owner) : before(std::exchange(current, &owner)) {}
+  ~task_scope() { current = before; }
+  const scheduler* before;
+};
+
 /// A task's view of what its engine keeps.
 class engine_task final : public task_context {
  public:
@@ -34,6 +43,8 @@ class engine_task final : public task_context {
 
 }  // namespace
 
+bool scheduler::in_task() const { return current == this; }
+
 void task_order::run() const { set->run(*this); }
 
 void task_set::run(const task_order& order) {
@@ -48,6 +59,7 @@ void task_set::run(const task_order& order) {
   try {
     const watchdog::watch watched(owner_.dog(), {&task, action_, job_, stage_, begin});
     const updates_scope adding(report.updates);
+    const task_scope scope(owner_);
     if (!task.cancelled()) report.result = run_(task, task.partition());
     if (task.cancelled()) report.what = outcome::cancelled;
   } catch (const fetch_failure&) {

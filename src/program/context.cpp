@@ -4,23 +4,26 @@
 
 #include "millrace/detail/dataset/operations.hpp"
 #include "millrace/error.hpp"
+#include "program/make_engine.hpp"
 #include "program/master.hpp"
 
 namespace millrace {
 
-namespace {
-
-std::shared_ptr<detail::engine> make_engine(const context_options& o) {
+std::shared_ptr<detail::engine> program::make_engine(const context_options& o,
+                                                     detail::clock* time) {
   const program::master where = program::parse_master(o.master);
   detail::engine::options e;
   e.name = o.name;
   e.threads = where.threads;
   e.conf = detail::settings(o.conf);
   e.max_failures = where.max_failures;
+  e.time = time;
   if (where.max_failures == 1 && e.conf.is_set("task.maxFailures"))
     e.max_failures = static_cast<int>(e.conf.integer("task.maxFailures"));
   return std::make_shared<detail::engine>(std::move(e));
 }
+
+namespace {
 
 /// How many partitions files get that the program did not say a number for.
 int file_partitions(const detail::engine& core, int asked) {
@@ -29,7 +32,7 @@ int file_partitions(const detail::engine& core, int asked) {
 
 }  // namespace
 
-context::context(context_options options) : core_(make_engine(options)) {}
+context::context(context_options options) : core_(program::make_engine(options)) {}
 
 rdd<std::int64_t> context::range(std::int64_t begin, std::int64_t end, std::int64_t step,
                                  int slices) const {

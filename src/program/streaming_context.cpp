@@ -3,27 +3,14 @@
 #include <algorithm>
 #include <mutex>
 
+#include "millrace/detail/base/log.hpp"
+#include "millrace/detail/storage/file_system.hpp"
 #include "millrace/error.hpp"
 #include "millrace/socket.hpp"
 #include "program/signals.hpp"
 #include "streaming/listening.hpp"
 
 namespace millrace {
-namespace {
-
-/// Finds the context of the engine that is active, for `streaming_context::active`.
-struct active_context {
-  std::mutex mutex;
-  std::weak_ptr<void> state;
-};
-
-active_context& the_active() {
-  static auto* const one = new active_context;  // never destroyed: threads may outlive main
-  return *one;
-}
-
-}  // namespace
-
 /// What the handles share. The engine and its threads do not hold it: that they run does not keep a
 /// program from letting its last handle go.
 struct streaming_context::state_type {
@@ -31,7 +18,8 @@ struct streaming_context::state_type {
       : context(std::move(over)),
         engine(std::make_shared<detail::stream_engine>(context.core(), batch)),
         end(std::make_shared<at_end>()),
-        signals_wanted(take_signals) {}
+        signals_wanted(take_signals),
+        checkpoint(context.core()->conf().text("streaming.checkpoint.directory")) {}
 
   ~state_type() {
     engine->stop(detail::stream_engine::ending::at_once);
@@ -48,18 +36,24 @@ struct streaming_context::state_type {
   detail::stream_engine_ptr engine;
   std::shared_ptr<at_end> end;
   bool signals_wanted;
-  std::mutex mutex;  // guards the listeners
+  std::string checkpoint;  // set while the graph is built
+  std::mutex mutex;        // guards the listeners
   std::vector<std::unique_ptr<detail::listening>> listeners;
 };
 
 streaming_context::streaming_context(const millrace::context& over, std::chrono::milliseconds batch)
-    : state_(std::make_shared<state_type>(over, batch, true)) {}
+    : state_(std::make_shared<state_type>(over, batch, true)) {
+  core()->owner(state_);
+}
 
 streaming_context::streaming_context(streaming_context_options options)
     : state_(std::make_shared<state_type>(millrace::context({.name = std::move(options.name),
                                                              .master = std::move(options.master),
                                                              .conf = std::move(options.conf)}),
-                                          options.batch, options.signals)) {}
+                                          options.batch, options.signals)) {
+  core()->owner(state_);
+  if (!options.checkpoint.empty()) checkpoint(std::move(options.checkpoint));
+}
 
 const millrace::context& streaming_context::context() const { return state_->context; }
 const detail::stream_engine_ptr& streaming_context::core() const { return state_->engine; }
@@ -72,14 +66,63 @@ dstream<std::string_view> streaming_context::socket_text_stream(std::string host
   return stream(socket::text{.host = std::move(host), .port = static_cast<std::uint16_t>(port)});
 }
 
+detail::directory_options streaming_context::directory_of(std::string directory,
+                                                          file_stream_options options) {
+  detail::directory_options o{std::move(directory), options.new_files_only, options.recursive};
+  if (options.filter != nullptr) {
+    using filter = std::function<bool(const std::string&)>;
+    o.filter = detail::keep_function(std::move(options.filter));
+    o.wanted = [](const void* f, const std::string& path) {
+      return (*static_cast<const filter*>(f))(path);
+    };
+  }
+  return o;
+}
+
+dstream<std::string_view> streaming_context::text_file_stream(std::string directory,
+                                                              file_stream_options options) const {
+  return dstream<std::string_view>(
+      detail::text_directory(core(), directory_of(std::move(directory), std::move(options))));
+}
+
+dstream<std::string_view> streaming_context::binary_records_stream(
+    std::string directory, std::int64_t length, file_stream_options options) const {
+  return dstream<std::string_view>(detail::record_directory(
+      core(), directory_of(std::move(directory), std::move(options)), length));
+}
+
 void streaming_context::remember(std::chrono::milliseconds at_least) const {
   core()->check_building("remember");
   core()->graph().remember(at_least);
 }
 
+void streaming_context::checkpoint(std::string directory) const {
+  core()->check_building("checkpoint");
+  if (!directory.empty()) (void)detail::file_system_for(directory);
+  state_->checkpoint = std::move(directory);
+}
+
+streaming_context streaming_context::get_or_create(
+    std::string directory, streaming_context_options options,
+    const std::function<void(streaming_context&)>& build) {
+  if (build == nullptr)
+    throw usage_error("get_or_create: there is no function that builds the graph");
+  options.checkpoint = std::move(directory);
+  streaming_context made(std::move(options));
+  build(made);
+  return made;
+}
+
 void streaming_context::start() const {
   const auto end = state_->end;
   const bool first = core()->state() == detail::stream_engine::life::initialized;
+  if (first && !state_->checkpoint.empty()) {
+    detail::file_system_for(state_->checkpoint).make_directories(state_->checkpoint);
+    detail::log_warn(
+        "this version writes no checkpoints: if the program ends, state and what was received are "
+        "lost, and it begins anew. Checkpoint directory: " +
+        state_->checkpoint);
+  }
   if (first && state_->signals_wanted) {
     const bool graceful = context().core()->conf().boolean("streaming.stopGracefullyOnShutdown");
     end->signals =
@@ -98,8 +141,6 @@ void streaming_context::start() const {
     if (first && end->signals != nullptr) end->signals->restore();
     throw;
   }
-  const std::lock_guard lock(the_active().mutex);
-  if (first) the_active().state = state_;
 }
 
 void streaming_context::await_termination() const {
@@ -156,8 +197,8 @@ void streaming_context::remove_listener(const std::shared_ptr<streaming_listener
 }
 
 std::optional<streaming_context> streaming_context::active() {
-  const std::lock_guard lock(the_active().mutex);
-  auto state = std::static_pointer_cast<state_type>(the_active().state.lock());
+  const detail::stream_engine_ptr engine = detail::stream_engine::active();
+  auto state = engine == nullptr ? nullptr : std::static_pointer_cast<state_type>(engine->owner());
   if (state == nullptr || state->engine->state() != detail::stream_engine::life::active)
     return std::nullopt;
   return streaming_context(std::move(state));

@@ -1,27 +1,16 @@
 #include "millrace/testing.hpp"
 
 #include "millrace/error.hpp"
-#include "program/master.hpp"
+#include "program/make_engine.hpp"
 
 namespace millrace::testing {
-namespace {
-
-millrace::context context_on(detail::clock& time, const streaming_context_options& options) {
-  const program::master where = program::parse_master(options.master);
-  detail::engine::options o;
-  o.name = options.name;
-  o.threads = where.threads;
-  o.max_failures = where.max_failures;
-  o.conf = detail::settings(options.conf);
-  o.time = &time;
-  return millrace::context(std::make_shared<detail::engine>(std::move(o)));
-}
-
-}  // namespace
 
 stream_fixture::stream_fixture(streaming_context_options options)
     : clock_(std::make_unique<detail::manual_clock>()),
-      streaming_(context_on(*clock_, options), options.batch) {}
+      streaming_(millrace::context(program::make_engine(
+                     {.name = options.name, .master = options.master, .conf = options.conf},
+                     clock_.get())),
+                 options.batch) {}
 
 stream_fixture::~stream_fixture() { streaming_.stop(); }
 

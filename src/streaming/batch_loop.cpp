@@ -28,8 +28,16 @@ void batch_loop::work() {
     if (run_one(lock)) continue;
     const bool more_batches = mode_ == mode::running || mode_ == mode::finishing;
     if (more_batches && !watched_) {
-      watch(lock);
-      continue;
+      if (waiting_.size() < options_.most_waiting) {
+        watch(lock);
+        continue;
+      }
+      if (!std::exchange(behind_, true)) {
+        lock.unlock();
+        options_.behind();
+        lock.lock();
+        continue;
+      }
     }
     if (!more_batches && waiting_.empty() && !watched_) break;
     ++idle_;
@@ -50,7 +58,11 @@ bool batch_loop::run_one(std::unique_lock<std::mutex>& lock) {
   if (waiting_.empty() || running_ >= options_.concurrent_jobs) return false;
   const std::shared_ptr<batch> b = waiting_.front();
   const std::size_t job = b->next++;
-  if (b->next == b->jobs.size()) waiting_.pop_front();
+  if (b->next == b->jobs.size()) {
+    if (waiting_.size() == options_.most_waiting) changed_.notify_one();  // goes to the clock again
+    waiting_.pop_front();
+    if (waiting_.size() <= options_.most_waiting / 2) behind_ = false;
+  }
   ++running_;
   lock.unlock();
 
@@ -75,6 +87,19 @@ bool batch_loop::run_one(std::unique_lock<std::mutex>& lock) {
   return true;
 }
 
+/// False: woken before the time came.
+bool batch_loop::wait_for(time_point_ms time, bool cutting) {
+  const auto every = options_.cut_every;
+  while (cutting && every.count() != 0) {
+    const auto now = options_.time->now().time_since_epoch();
+    const time_point_ms next((now / every + 1) * every);
+    if (next >= time) break;
+    if (!options_.time->wait_until(next, wake_)) return false;
+    options_.cut();
+  }
+  return options_.time->wait_until(time, wake_);
+}
+
 /// Waits for the next batch time and generates that batch.
 void batch_loop::watch(std::unique_lock<std::mutex>& lock) {
   if (mode_ == mode::finishing) {
@@ -92,7 +117,7 @@ void batch_loop::watch(std::unique_lock<std::mutex>& lock) {
   std::shared_ptr<batch> b;
   std::exception_ptr failure;
   try {
-    if (options_.time->wait_until(time, wake_)) b = runner_.generate(time);
+    if (wait_for(time, !last)) b = runner_.generate(time);
   } catch (const std::exception& e) {
     failure = std::current_exception();
     runner_.failed(time, e);

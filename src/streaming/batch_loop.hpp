@@ -19,15 +19,19 @@ namespace millrace::detail {
 /// that thread generates the batch, calls another one to the clock, and runs the batch itself:
 /// between the clock and a small job lies no hand-over. Jobs start in order: batches by time,
 /// within a batch as registered. A batch that takes longer than the interval delays the next ones;
-/// none is left out.
+/// none is left out. In between, the thread at the clock cuts blocks.
 class batch_loop {
  public:
   struct options {
     clock* time;
     std::chrono::milliseconds interval;
     int concurrent_jobs = 1;
-    std::function<bool()> holds_records;  // once the inputs are closed
-    std::function<void()> ended;          // on the last thread, when it ends
+    std::chrono::milliseconds cut_every{0};  // 0: never
+    std::size_t most_waiting = SIZE_MAX;     // so many batches wait: no further one is made
+    std::function<void()> cut;               // makes blocks of what arrived
+    std::function<void()> behind;            // `most_waiting` is reached
+    std::function<bool()> holds_records;     // once the inputs are closed
+    std::function<void()> ended;             // on the last thread, when it ends
   };
 
   batch_loop(batch_runner& runner, options o);
@@ -57,6 +61,7 @@ class batch_loop {
 
   void work();
   bool run_one(std::unique_lock<std::mutex>& lock);
+  bool wait_for(time_point_ms time, bool cutting);
   void watch(std::unique_lock<std::mutex>& lock);
   void fail_locked(std::exception_ptr why) noexcept;
 
@@ -70,9 +75,10 @@ class batch_loop {
   mode mode_ = mode::running;
   time_point_ms next_{};
   bool watched_ = false;
-  int idle_ = 0;     // threads that wait for something to do
-  int running_ = 0;  // jobs
-  int alive_ = 0;    // threads
+  bool behind_ = false;  // it has been said that too many wait
+  int idle_ = 0;         // threads that wait for something to do
+  int running_ = 0;      // jobs
+  int alive_ = 0;        // threads
   bool ended_ = false;
   std::deque<std::shared_ptr<batch>> waiting_;  // batches with a job that nobody took
   std::exception_ptr failure_;

@@ -161,7 +161,10 @@ void batch_runner::settle(const batch& b) {
 }
 
 void batch_runner::complete(batch& b) {
-  for (const auto& input : graph_.inputs()) input->finished(b.time);
+  const auto now = std::chrono::steady_clock::now();
+  const auto began = b.jobs.empty() ? now : b.started;
+  const batch_outcome outcome{b.time, now, began - b.submitted, now - began};
+  for (const auto& input : graph_.inputs()) input->finished(outcome);
   std::int64_t last = finished_.load(std::memory_order_relaxed);
   while (last < count_of(b.time) && !finished_.compare_exchange_weak(last, count_of(b.time))) {
   }
@@ -171,7 +174,7 @@ void batch_runner::complete(batch& b) {
   e.batch_time = count_of(b.time);
   e.records = b.records;
   e.scheduling_delay = since(b.submitted, b.started);
-  e.processing_delay = since(b.started, std::chrono::steady_clock::now());
+  e.processing_delay = since(b.started, now);
   core_.events().publish(std::move(e));
 }
 

@@ -1,6 +1,7 @@
 #include "millrace/detail/streaming/stream_engine.hpp"
 
 #include <mutex>
+#include <thread>
 
 #include "millrace/detail/base/log.hpp"
 #include "millrace/error.hpp"
@@ -120,10 +121,19 @@ void stream_engine::start(std::function<void()> when_ended) {
   try {
     when_ended_ = std::move(when_ended);
     const int jobs = static_cast<int>(core_->conf().integer("streaming.concurrentJobs"));
-    loop_ = std::make_unique<batch_loop>(
-        *runner_,
-        batch_loop::options{&core_->time(), interval_, jobs,
-                            [this] { return graph_.holds_records(); }, [this] { ended(); }});
+    const auto block = std::chrono::ceil<std::chrono::milliseconds>(
+        core_->conf().duration("streaming.blockInterval"));
+    batch_loop::options o;
+    o.time = &core_->time();
+    o.interval = interval_;
+    o.concurrent_jobs = jobs;
+    if (block < interval_ && graph_.receives()) o.cut_every = block;
+    o.most_waiting = static_cast<std::size_t>(core_->conf().integer("streaming.maxWaitingBatches"));
+    o.cut = [this] { graph_.cut(); };
+    o.behind = [this] { behind(); };
+    o.holds_records = [this] { return graph_.holds_records(); };
+    o.ended = [this] { ended(); };
+    loop_ = std::make_unique<batch_loop>(*runner_, std::move(o));
     const time_point_ms zero = zero_time();
     graph_.start(zero);
     publish(*core_, event::kind::streaming_started);
@@ -177,28 +187,50 @@ void stream_engine::stop(ending how) {
     else leave_active();
     return;
   }
-  const bool own = loop_->on_own_thread();
   if (how == ending::graceful) {
     graph_.close_inputs();
     loop_->finish();
-    if (own) return;
+  } else {
+    loop_->drop();
+  }
+  if (loop_->on_own_thread() || core_->in_task()) {
+    // A job can't wait for its own end, and may take as long as it likes: another thread watches.
+    if (!watched_ending_[static_cast<int>(how)].exchange(true))
+      std::thread([self = shared_from_this(), how] { self->see_to_the_end(how); }).detach();
+    return;
+  }
+  see_to_the_end(how);
+  loop_->join();
+}
+
+/// Waits for the end, and enforces it in the end.
+void stream_engine::see_to_the_end(ending how) {
+  if (how == ending::graceful) {
     const auto most = core_->conf().is_set("streaming.gracefulStopTimeout")
                           ? core_->conf().duration("streaming.gracefulStopTimeout")
                           : std::chrono::nanoseconds(interval_) * 10;
     const auto until = std::chrono::steady_clock::now() + most;
-    if (loop_->wait(&until)) return loop_->join();
+    if (loop_->wait(&until)) return;
     log_warn(
         "a graceful stop took longer than streaming.gracefulStopTimeout; batches that wait are "
         "left out");
+    loop_->drop();
   }
-  loop_->drop();
-  if (own) return;
   const auto until = std::chrono::steady_clock::now() + patience;
   if (!loop_->wait(&until)) {
     cancel_ = true;
     loop_->wait();
   }
-  loop_->join();
+}
+
+/// So many batches wait that no further one is made, and sources with it.
+void stream_engine::behind() noexcept {
+  const std::string text =
+      "batches take longer than their interval, and streaming.maxWaitingBatches of them wait: the "
+      "next ones are made late, and sources wait. Batches: " +
+      core_->conf().text("streaming.maxWaitingBatches");
+  log_warn(text);
+  publish(*core_, event::kind::streaming_behind, text);
 }
 
 void stream_engine::await() {

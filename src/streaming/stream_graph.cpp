@@ -56,6 +56,15 @@ void stream_graph::close_inputs() noexcept {
   for (const auto& input : inputs_) input->close();
 }
 
+bool stream_graph::receives() const {
+  return std::any_of(inputs_.begin(), inputs_.end(),
+                     [](const auto& input) { return input->receives(); });
+}
+
+void stream_graph::cut() {
+  for (const auto& input : inputs_) input->cut();
+}
+
 bool stream_graph::holds_records() const {
   return std::any_of(inputs_.begin(), inputs_.end(),
                      [](const auto& input) { return input->holds_records(); });

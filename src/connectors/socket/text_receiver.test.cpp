@@ -106,8 +106,9 @@ class recording_sink : public receiver_sink {
     return paused_;
   }
   bool counting() const override { return true; }
-  bool block_is_due(time_point_ms) const override { return due_; }
-  time_point_ms now() const override { return {}; }
+  bool limited() const override { return false; }
+  std::chrono::nanoseconds throttle(std::int64_t) override { return {}; }
+  void running(bool) noexcept override {}
   void report(std::string text) noexcept override {
     const std::lock_guard lock(mutex_);
     reports_.push_back(std::move(text));
@@ -147,7 +148,6 @@ class recording_sink : public receiver_sink {
     const std::lock_guard lock(mutex_);
     most_ = most;
   }
-  void every_read_is_a_block() { due_ = true; }
 
  private:
   lines await(const lines& what, std::size_t count) {
@@ -162,7 +162,6 @@ class recording_sink : public receiver_sink {
   std::size_t bytes_ = 0;
   std::size_t most_ = SIZE_MAX;
   bool paused_ = false;
-  bool due_ = false;
 };
 
 class SocketTextThreads : public ::testing::Test {
@@ -248,6 +247,19 @@ TEST_F(SocketTextThreads, a_broken_connection_leaves_no_half_line) {
   port->stop();
 }
 
+TEST_F(SocketTextThreads, half_a_line_at_the_stop_is_reported) {
+  server there;
+  const auto port = open({.port = there.port()});
+  there.accept();
+  there.send("whole\nhalf");
+  sink.await_lines(*port, 1);
+  port->stop();
+  port->cut();
+  EXPECT_EQ(sink.reports(), (lines{"socket text 127.0.0.1:" + std::to_string(there.port()) +
+                                   ": the beginning of a line was left out, for its end did not "
+                                   "come. Bytes: 4"}));
+}
+
 TEST_F(SocketTextThreads, a_server_that_comes_late_is_said_once) {
   std::uint16_t free_port = 0;
   {
@@ -301,7 +313,6 @@ TEST_F(SocketTextThreads, a_line_that_is_too_long_is_skipped_and_counted) {
 TEST_F(SocketTextThreads, nothing_is_read_while_there_is_no_room) {
   server there;
   sink.limit(1 << 20);
-  sink.every_read_is_a_block();
   const auto port = open({.port = there.port()});
   there.accept();
   // Until the sink is full and nothing more fits between the two.

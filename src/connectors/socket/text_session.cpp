@@ -69,6 +69,23 @@ void text_session::close() {
   resolver_.cancel();
   socket_.close(ignored);
   pause_.cancel();
+  std::size_t dropped = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    dropped = lines_.end(false);
+  }
+  report_dropped(dropped);
+}
+
+/// The piece of a line that a connection left.
+void text_session::report_dropped(std::size_t bytes) {
+  if (bytes == 0) return;
+  const std::string what = "socket text " + peer_ +
+                           ": the beginning of a line was left out, for its end did not come. "
+                           "Bytes: " +
+                           std::to_string(bytes);
+  log_warn(what);
+  sink_.report(what);
 }
 
 void text_session::resume() {
@@ -94,15 +111,14 @@ void text_session::read() {
   std::int64_t too_long = 0;
   std::size_t total = 0;
   std::size_t not_stored = 0;
+  std::size_t dropped = 0;
   try {
     const std::lock_guard lock(mutex_);
-    if (lines_.has_lines() && sink_.block_is_due(first_)) store_lines();
     while (total < most_at_once) {
       const auto room = lines_.room();
       const std::size_t wanted = std::min(room.size(), most_at_once - total);
       const std::size_t n = socket_.read_some(asio::buffer(room.data(), wanted), failed);
       if (failed) break;
-      if (!lines_.has_lines()) first_ = sink_.now();
       lines_.received(n);
       total += n;
       if (lines_.full()) store_lines();
@@ -111,7 +127,7 @@ void text_session::read() {
     if (failed == asio::error::would_block) failed = {};
     if (failed) {
       // What is left is a last line only where the server meant to end here.
-      lines_.end(failed == asio::error::eof);
+      dropped = lines_.end(failed == asio::error::eof);
       store_lines();
     }
     too_long = lines_.take_too_long();
@@ -123,6 +139,7 @@ void text_session::read() {
     next_pause_ = options_.retry_first;
     outage_ = false;
   }
+  report_dropped(dropped);
   if (!tolerates(too_long)) return;
   if (failed)
     return lost(failed == asio::error::eof ? "the server closed the connection" : failed.message());

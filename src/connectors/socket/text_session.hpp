@@ -33,6 +33,7 @@ class text_session : public std::enable_shared_from_this<text_session> {
   void read();
   void store_lines();
   void lost(const std::string& why);
+  void report_dropped(std::size_t bytes);
   void retry();
   bool tolerates(std::int64_t too_long);
   void give_up(std::exception_ptr why);
@@ -52,7 +53,6 @@ class text_session : public std::enable_shared_from_this<text_session> {
 
   std::mutex mutex_;  // guards what follows: the batch clock's thread cuts
   line_buffer lines_;
-  time_point_ms first_{};  // when the first byte of the block that is being filled came
 };
 
 }  // namespace millrace::detail

@@ -5,6 +5,7 @@
 #include "millrace/detail/streaming/operations.hpp"
 #include "millrace/detail/streaming/stream_engine.hpp"
 #include "millrace/error.hpp"
+#include "millrace/sink.hpp"
 
 namespace millrace::detail {
 namespace {
@@ -75,6 +76,21 @@ void save_stream_as_object(const stream_ptr& from, std::string prefix, std::stri
 
 std::vector<node_ptr> slice_of(const stream_ptr& stream, time_point_ms from, time_point_ms to) {
   return stream->engine()->slice(*stream, from, to);
+}
+
+std::string application_of(const node_ptr& dataset) { return engine_of(*dataset).name(); }
+
+std::string output_name(const stream_ptr& from) {
+  const bool named = from->name() != from->operation();
+  const std::string name = named ? from->name() : "write";
+  // Stable as long as the outputs before it are: it must be the same when the program runs again.
+  int same = 1;
+  for (const auto& one : from->engine()->graph().outputs()) {
+    if (one->operation != "write") continue;
+    const bool other_named = one->from->name() != one->from->operation();
+    if ((other_named ? one->from->name() : "write") == name) ++same;
+  }
+  return same == 1 ? name : name + "#" + std::to_string(same);
 }
 
 std::string batch_path(std::string_view prefix, std::string_view suffix, time_point_ms time) {

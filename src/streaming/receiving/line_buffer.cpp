@@ -83,11 +83,13 @@ void line_buffer::discard(std::size_t from) {
   begin_ = lines_end_ = static_cast<std::size_t>(at - memory_.get());
 }
 
-void line_buffer::end(bool whole) {
+std::size_t line_buffer::end(bool whole) {
   if (whole && !discarding_) lines_end_ = end_;
   cut();
+  const std::size_t dropped = end_ - begin_;
   end_ = begin_;
   discarding_ = after_return_ = false;
+  return dropped;
 }
 
 /// Closes the block of whole lines. What follows it moves behind a gap, so that nothing is written

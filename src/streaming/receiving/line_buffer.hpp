@@ -32,8 +32,8 @@ class line_buffer {
   /// `n` bytes were written to the room.
   void received(std::size_t n);
   /// No more bytes of this stream; the next ones begin another. What is left is a line without an
-  /// end, or if not `whole` dropped.
-  void end(bool whole);
+  /// end, or if not `whole` dropped: so many bytes.
+  std::size_t end(bool whole);
 
   /// Whether there are whole lines that have not been taken.
   bool has_lines() const { return !ready_.empty() || lines_end_ != begin_; }

@@ -3,6 +3,7 @@
 
 #include "millrace/detail/streaming/receiving.hpp"
 #include "millrace/detail/streaming/stream_engine.hpp"
+#include "streaming/receiving/input_rate.hpp"
 
 namespace millrace::detail {
 
@@ -19,12 +20,12 @@ class receiver_stream_node final : public input_stream, private receiver_sink {
         owner_(f.engine),
         port_(std::move(port)),
         most_bytes_(core_->conf().size("streaming.receiver.maxBytes")),
-        block_interval_(core_->conf().duration("streaming.blockInterval")) {}
+        rate_(core_->conf(), f.engine->interval()) {}
   ~receiver_stream_node() override { close(); }
 
   void open() override {
     opened_ = true;
-    publish(event::kind::receiver_started, port_->description());
+    running(true);
     port_->start(*this);
   }
 
@@ -36,8 +37,11 @@ class receiver_stream_node final : public input_stream, private receiver_sink {
     } catch (...) {
       fail(std::current_exception());
     }
-    publish(event::kind::receiver_stopped, port_->description());
+    running(false);
   }
+
+  bool receives() const override { return true; }
+  void cut() override { port_->cut(); }
 
   bool holds_records() override {
     const std::lock_guard lock(mutex_);
@@ -52,22 +56,25 @@ class receiver_stream_node final : public input_stream, private receiver_sink {
     std::int64_t records = 0;
     for (const received_block& block : allocated_)
       if (block.records > 0) records += block.records;
-    if (waiting_bytes_ != 0) batches_.push_back({time, waiting_bytes_});
+    if (waiting_bytes_ != 0) batches_.push_back({time, waiting_bytes_, records});
     waiting_bytes_ = 0;
     return records;
   }
 
-  void finished(time_point_ms time) noexcept override {
+  void finished(const batch_outcome& batch) noexcept override {
     bool resume = false;
     {
       const std::lock_guard lock(mutex_);
+      std::int64_t records = 0;
       // Almost always the first one.
       for (auto at = batches_.begin(); at != batches_.end(); ++at) {
-        if (at->time != time) continue;
+        if (at->time != batch.time) continue;
         held_bytes_ -= at->bytes;
+        records = at->records;
         batches_.erase(at);
         break;
       }
+      rate_.batch_ended(batch, records);
       resume = paused_ && held_bytes_ < most_bytes_;
       if (resume) paused_ = false;
     }
@@ -108,9 +115,18 @@ class receiver_stream_node final : public input_stream, private receiver_sink {
     return paused_;
   }
 
-  bool counting() const override { return core_->events().wanted(); }
-  bool block_is_due(time_point_ms first) const override { return now() - first >= block_interval_; }
-  time_point_ms now() const override { return core_->time().now(); }
+  bool counting() const override { return core_->events().wanted() || rate_.adapts(); }
+  bool limited() const override { return rate_.limited(); }
+  std::chrono::nanoseconds throttle(std::int64_t records) override {
+    const std::lock_guard lock(mutex_);
+    return pace_.take(records, rate_.limit(), std::chrono::steady_clock::now());
+  }
+
+  void running(bool yes) noexcept override {
+    if (running_.exchange(yes) == yes) return;
+    publish(yes ? event::kind::receiver_started : event::kind::receiver_stopped,
+            port_->description());
+  }
 
   void report(std::string text) noexcept override {
     publish(event::kind::receiver_error, std::move(text));
@@ -133,14 +149,15 @@ class receiver_stream_node final : public input_stream, private receiver_sink {
   struct in_work {
     time_point_ms time;
     std::size_t bytes;
+    std::int64_t records;
   };
 
   std::shared_ptr<millrace::detail::engine> core_;
   std::weak_ptr<stream_engine> owner_;
   std::unique_ptr<receiver_port> port_;
   std::size_t most_bytes_;
-  std::chrono::nanoseconds block_interval_;
   std::atomic<bool> opened_{false};
+  std::atomic<bool> running_{false};
 
   std::vector<received_block> allocated_;  // of the batch that is being generated
 
@@ -150,6 +167,8 @@ class receiver_stream_node final : public input_stream, private receiver_sink {
   std::deque<in_work> batches_;  // that have not finished
   std::size_t held_bytes_ = 0;   // of all that waits or is in work
   bool paused_ = false;
+  input_rate rate_;
+  rate_pace pace_;
 };
 
 }  // namespace

@@ -32,6 +32,7 @@ struct event {
     executor_joined,
     executor_lost,
     streaming_started,
+    streaming_behind,
     streaming_stopped,
     streaming_failed,
     batch_submitted,

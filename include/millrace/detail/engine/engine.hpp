@@ -50,7 +50,11 @@ class engine final : public dataset_context {
   void forget_shuffle(std::int64_t shuffle) noexcept override;
   void forget_blocks(std::int64_t node) noexcept override;
 
-  /// Ends running jobs with an error and joins all threads. Idempotent.
+  /// Whether the calling thread runs one of its tasks.
+  bool in_task() const;
+
+  /// Ends running jobs with an error and joins all threads; those later where a task calls it.
+  /// Idempotent.
   void stop();
   bool stopped() const { return stopped_.load(std::memory_order_acquire); }
 

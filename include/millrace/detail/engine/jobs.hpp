@@ -161,6 +161,13 @@ void save_as_text(const node_ptr& dataset, const std::string& path, bool overwri
 void save_as_object(const node_ptr& dataset, const std::string& path, bool overwrite,
                     std::string_view action = "save_as_object_file");
 
+class partition_input;
+/// Calls `write` with each partition, in tasks: what it returned, in order.
+using partition_writer = task_result (*)(const void* self, int partition, int attempt,
+                                         partition_input& in);
+std::vector<task_result> write_partitions(const node_ptr& dataset, const void* self,
+                                          partition_writer write);
+
 /// A sample of keys for a range partitioner: bounds for `partitions` ranges of rows that are pairs.
 row_buffer_ptr range_bounds(const node_ptr& dataset, int partitions);
 

@@ -1,6 +1,7 @@
 // What arrives between batches: receivers hand over blocks, the batch clock gives them to batches.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <exception>
 #include <memory>
@@ -31,9 +32,13 @@ class receiver_sink {
   [[nodiscard]] virtual bool pause(std::size_t not_stored) = 0;
   /// Whether someone wants to know how many records a block has.
   [[nodiscard]] virtual bool counting() const = 0;
-  /// Whether what arrives now belongs to another block than what arrived at `first`.
-  [[nodiscard]] virtual bool block_is_due(time_point_ms first) const = 0;
-  [[nodiscard]] virtual time_point_ms now() const = 0;
+  /// Whether a rate is to be kept: then `throttle` is to be told of all that arrives.
+  [[nodiscard]] virtual bool limited() const = 0;
+  /// So many records arrived. How long to wait before more are taken.
+  [[nodiscard]] virtual std::chrono::nanoseconds throttle(std::int64_t records) = 0;
+
+  /// It stopped receiving, or began again, by itself: an event where that is news.
+  virtual void running(bool yes) noexcept = 0;
 
   /// Something is wrong that the receiver can live with (a peer that went away, a record left out):
   /// an event. The log is the receiver's own business.
@@ -54,8 +59,8 @@ class receiver_port {
   /// After it returned nothing is stored but by `cut`. May be called twice. Not from a call to
   /// the sink.
   virtual void stop() noexcept = 0;
-  /// Stores what is whole of what has arrived: the batch clock fires. Any thread, no call at once
-  /// with another.
+  /// Stores what is whole of what has arrived: the batch clock fires, for a batch or for a block.
+  /// Any thread, no call at once with another.
   virtual void cut() = 0;
   /// There is room again, after `receiver_sink::pause` said there was none. Any thread.
   virtual void resume() noexcept = 0;
@@ -63,8 +68,14 @@ class receiver_port {
   virtual std::string description() const = 0;
 };
 
+/// A block is what arrived within streaming.blockInterval; the batch clock cuts it.
 /// A stream of what the port receives; rows of text for text blocks.
 stream_ptr receiver_stream(const stream_engine_ptr& engine, const row_type& rows,
                            std::unique_ptr<receiver_port> port);
+
+class receiver_base;
+/// The same for a receiver that the program wrote.
+stream_ptr receiver_stream(const stream_engine_ptr& engine, const row_type& rows,
+                           std::shared_ptr<receiver_base> receiver);
 
 }  // namespace millrace::detail

@@ -57,8 +57,9 @@ class stream_engine : public std::enable_shared_from_this<stream_engine> {
 
   /// Ends it and waits until the last batch has ended. Graceful: inputs close, records that wait
   /// get one more batch, and all batches run to their end, within streaming.gracefulStopTimeout. At
-  /// once: what runs has two seconds, then it is cancelled. From one of its own jobs it returns
-  /// before the end. May be called at any time, by several threads.
+  /// once: what runs has two seconds, then it is cancelled. From one of its own jobs or tasks it
+  /// returns before the end, which comes all the same. May be called at any time, by several
+  /// threads.
   void stop(ending how);
   /// Returns when it has ended; throws the first failure. usage_error: it was never started.
   void await();
@@ -74,10 +75,16 @@ class stream_engine : public std::enable_shared_from_this<stream_engine> {
   /// The one that is active in the process; null: none.
   static stream_engine_ptr active();
 
+  /// What the program knows it by, for whoever finds it by `active`. Set once, before it is shared.
+  void owner(std::weak_ptr<void> one) { owner_ = std::move(one); }
+  std::shared_ptr<void> owner() const { return owner_.lock(); }
+
  private:
   time_point_ms zero_time() const;
   void enter_active();
   void leave_active() noexcept;
+  void see_to_the_end(ending how);
+  void behind() noexcept;
   void ended() noexcept;
   std::exception_ptr first_failure() const;
   void rethrow_failure();
@@ -90,6 +97,8 @@ class stream_engine : public std::enable_shared_from_this<stream_engine> {
   std::unique_ptr<batch_runner> runner_;
   std::unique_ptr<batch_loop> loop_;
   std::function<void()> when_ended_;
+  std::weak_ptr<void> owner_;
+  std::atomic<bool> watched_ending_[2]{};  // by `ending`: a thread of its own sees to it
   std::atomic<bool> failure_seen_{false};
 };
 

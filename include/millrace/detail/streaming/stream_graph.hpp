@@ -45,6 +45,7 @@ class stream_graph {
   explicit stream_graph(const std::atomic<bool>* cancel) : cancel_(cancel) {}
 
   int next_input_id() { return next_input_++; }
+  int coming_input_id() const { return next_input_; }
   void add_input(std::shared_ptr<input_stream> input);
   output_operation& add_output(stream_ptr from, std::string_view operation, output_function f);
   void remember(std::chrono::milliseconds at_least) { remember_ = at_least; }
@@ -56,6 +57,9 @@ class stream_graph {
   void start(time_point_ms zero);
   void open_inputs();
   void close_inputs() noexcept;
+  /// Whether any input receives between batches.
+  bool receives() const;
+  void cut();
   /// Whether records wait for a batch. REQUIRES: inputs are closed.
   bool holds_records() const;
 

@@ -108,6 +108,14 @@ class stream_node {
   std::vector<made> generated_;  // a handful; cleared from the front
 };
 
+/// How a batch went, for inputs that adapt.
+struct batch_outcome {
+  time_point_ms time;
+  std::chrono::steady_clock::time_point ended;
+  std::chrono::nanoseconds scheduling_delay;
+  std::chrono::nanoseconds processing_delay;
+};
+
 /// A stream that comes from outside. Numbered from 0 in the order of creation.
 class input_stream : public stream_node {
  public:
@@ -120,13 +128,18 @@ class input_stream : public stream_node {
   virtual void open() {}
   /// Receives nothing any more once it returned. May be called twice; any thread.
   virtual void close() noexcept {}
+  /// Whether it receives between batches, so that `cut` is to be called every
+  /// streaming.blockInterval.
+  virtual bool receives() const { return false; }
+  /// What arrived so far makes a block. By the thread that generates batches.
+  virtual void cut() {}
   /// Whether records wait for a batch. REQUIRES: closed.
   virtual bool holds_records() { return false; }
   /// Names what the batch reads; everything that waits belongs to it. How many records that is;
   /// -1: unknown.
   virtual std::int64_t allocate(time_point_ms) { return 0; }
   /// The batch is done with what was allocated to it. Any thread.
-  virtual void finished(time_point_ms) noexcept {}
+  virtual void finished(const batch_outcome&) noexcept {}
   /// For messages and receiver events: "socket text localhost:9999".
   virtual std::string description() const { return name(); }
 

@@ -1,0 +1,135 @@
+// What `ssc.stream` takes: sources of connectors, and your own.
+#pragma once
+
+#include <chrono>
+#include <concepts>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+#include "millrace/batch_time.hpp"
+#include "millrace/detail/dataset/narrow.hpp"
+#include "millrace/detail/streaming/receiving.hpp"
+#include "millrace/receiver.hpp"
+
+namespace millrace {
+
+/// What a replayable source should keep to when it names what a batch reads.
+struct batch_limits {
+  batch_time time{};                     ///< of the batch
+  std::chrono::milliseconds interval{};  ///< of batches
+  /// By streaming.receiver.maxRate and back-pressure; at least 1.
+  std::int64_t max_records = std::numeric_limits<std::int64_t>::max();
+};
+
+/// A source whose records come when they come: `make_receiver` is called once, for each stream that
+/// is made of it.
+template <class S>
+concept receiver_source = requires(const S& source) {
+  typename S::record_type;
+  {
+    source.make_receiver()
+  } -> std::convertible_to<std::shared_ptr<receiver<typename S::record_type>>>;
+};
+
+/// A source that can be read again. For each batch `next` says on the driver which range the batch
+/// reads (a value, of any type that may be a row); `read` gives that range's rows, one partition at
+/// a time, in tasks: always the same ones, for a task may run again.
+///
+///     struct numbers {
+///       using record_type = int;
+///       struct range { int from, to; };
+///       range next(const mr::batch_limits& limits);
+///       int partitions(const range& r) const;                                 // 0: nothing
+///       void read(const range& r, int partition, mr::emit<int>& out) const;   // out(row)
+///       std::int64_t records(const range& r) const;                           // optional
+///       int at = 0;
+///     };
+///
+/// The source is copied: `next` is called by one thread, on a copy that keeps what it changes;
+/// `read` and `partitions` by several threads, on one that stays as it was given. `records` lets
+/// listeners and back-pressure know how many there are. What rows view must live until `read`
+/// returns. What any of them throws fails the batch.
+template <class S>
+concept range_source = requires(S& driver, const S& source, const batch_limits& limits) {
+  typename S::record_type;
+  { source.partitions(driver.next(limits)) } -> std::convertible_to<int>;
+  source.read(driver.next(limits), 0, std::declval<emit<typename S::record_type>&>());
+};
+
+namespace detail {
+
+template <class S>
+concept port_source = requires(const S& source) {
+  typename S::record_type;
+  { source.make_port() } -> std::convertible_to<std::unique_ptr<receiver_port>>;
+};
+/// A source that makes its own kind of stream.
+template <class S>
+concept input_source = requires(const S& source, const stream_engine_ptr& engine) {
+  typename S::record_type;
+  { source.make_stream(engine) } -> std::convertible_to<stream_ptr>;
+};
+
+/// A replayable source, untyped.
+struct range_functions {
+  std::shared_ptr<void> driver;
+  function_state reader;
+  function_state (*next)(void* driver, const batch_limits& limits);
+  int (*partitions)(const void* reader, const void* range);
+  std::int64_t (*records)(const void* reader, const void* range);  // -1: unknown
+  void (*read)(const void* reader, const void* range, int partition, step_state& to);
+};
+stream_ptr range_stream(const stream_engine_ptr& engine, const row_type& rows, range_functions f);
+
+template <class S>
+range_functions range_functions_of(const S& source) {
+  using T = typename S::record_type;
+  using range = std::decay_t<decltype(std::declval<S&>().next(std::declval<batch_limits>()))>;
+  static_assert(std::is_copy_constructible_v<S>, "millrace: a source must be copyable.");
+  (void)row_type_of<range>();  // it travels: in checkpoints, and to executors
+  return {std::make_shared<S>(source),
+          std::make_shared<const S>(source),
+          [](void* driver, const batch_limits& limits) -> function_state {
+            return std::make_shared<const range>(static_cast<S*>(driver)->next(limits));
+          },
+          [](const void* reader, const void* of) -> int {
+            return static_cast<const S*>(reader)->partitions(*static_cast<const range*>(of));
+          },
+          [](const void* reader, const void* of) -> std::int64_t {
+            if constexpr (requires(const S& s, const range& r) { s.records(r); })
+              return static_cast<const S*>(reader)->records(*static_cast<const range*>(of));
+            else return -1;
+          },
+          [](const void* reader, const void* of, int partition, step_state& step) {
+            output<T> out(step, {nullptr, 0, false});
+            emit<T> to(out);
+            static_cast<const S*>(reader)->read(*static_cast<const range*>(of), partition, to);
+            if (!to.enough()) out.flush();
+          }};
+}
+
+template <class S>
+stream_ptr source_stream(const stream_engine_ptr& engine, const S& source) {
+  using T = typename S::record_type;
+  if constexpr (input_source<S>) {
+    return source.make_stream(engine);
+  } else if constexpr (port_source<S>) {
+    return receiver_stream(engine, row_type_of<T>(), source.make_port());
+  } else if constexpr (receiver_source<S>) {
+    const std::shared_ptr<receiver<T>> one = source.make_receiver();
+    return receiver_stream(engine, row_type_of<T>(), std::shared_ptr<receiver_base>(one));
+  } else {
+    return range_stream(engine, row_type_of<T>(), range_functions_of(source));
+  }
+}
+
+}  // namespace detail
+
+template <class S>
+concept stream_source =
+    detail::input_source<S> || detail::port_source<S> || receiver_source<S> || range_source<S>;
+
+}  // namespace millrace

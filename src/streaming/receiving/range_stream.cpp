@@ -1,0 +1,126 @@
+// Replayable sources: what a batch reads is named when it is made.
+#include <deque>
+#include <mutex>
+
+#include "millrace/detail/dataset/task_context.hpp"
+#include "millrace/detail/streaming/stream_engine.hpp"
+#include "millrace/error.hpp"
+#include "millrace/source.hpp"
+#include "streaming/receiving/input_rate.hpp"
+
+namespace millrace::detail {
+namespace {
+
+class range_cursor final : public cursor {
+ public:
+  range_cursor(const range_functions& f, const function_state& range, std::uint32_t row_size,
+               int partition, task_context& task)
+      : functions_(f),
+        range_(range),
+        buffer_(allocate_aligned(std::size_t{chunk_capacity} * row_size)),
+        partition_(partition),
+        task_(task) {
+    state_.buffer = buffer_.get();
+  }
+
+  flow step(const sink& to) override {
+    state_.to = to;
+    try {
+      functions_.read(functions_.reader.get(), range_.get(), partition_, state_);
+    } catch (...) {
+      task_.failed_in("stream", -1);
+      throw;
+    }
+    return flow::enough;
+  }
+
+ private:
+  const range_functions& functions_;
+  const function_state& range_;
+  aligned_memory buffer_;
+  step_state state_;
+  int partition_;
+  task_context& task_;
+};
+
+class range_node final : public node {
+ public:
+  range_node(facts f, std::shared_ptr<const range_functions> functions, function_state range)
+      : node(std::move(f)), functions_(std::move(functions)), range_(std::move(range)) {}
+  std::unique_ptr<cursor> open(int partition, task_context& task) const override {
+    return std::make_unique<range_cursor>(*functions_, range_, rows().size, partition, task);
+  }
+
+ private:
+  std::shared_ptr<const range_functions> functions_;
+  function_state range_;
+};
+
+class range_stream_node final : public input_stream {
+ public:
+  range_stream_node(facts f, range_functions functions)
+      : input_stream(f),
+        core_(f.engine->core()),
+        functions_(std::make_shared<const range_functions>(std::move(functions))),
+        interval_(f.engine->interval()),
+        rate_(core_->conf(), interval_) {}
+
+  std::int64_t allocate(time_point_ms time) override {
+    batch_limits limits{time, interval_};
+    {
+      const std::lock_guard lock(mutex_);
+      if (rate_.limited()) limits.max_records = rate_.batch_limit();
+    }
+    range_ = functions_->next(functions_->driver.get(), limits);
+    const std::int64_t records = functions_->records(functions_->reader.get(), range_.get());
+    if (rate_.adapts() && records > 0) {
+      const std::lock_guard lock(mutex_);
+      batches_.push_back({time, records});
+    }
+    return records;
+  }
+
+  void finished(const batch_outcome& batch) noexcept override {
+    if (!rate_.adapts()) return;
+    const std::lock_guard lock(mutex_);
+    for (auto at = batches_.begin(); at != batches_.end(); ++at) {
+      if (at->first != batch.time) continue;
+      rate_.batch_ended(batch, at->second);
+      batches_.erase(at);
+      return;
+    }
+  }
+
+ protected:
+  node_ptr compute(time_point_ms) override {
+    // Named a moment ago, by the same thread.
+    const int partitions = functions_->partitions(functions_->reader.get(), range_.get());
+    if (partitions < 0)
+      throw usage_error("stream: a source says that a range has a negative number of partitions: " +
+                        std::to_string(partitions));
+    return std::make_shared<range_node>(
+        node::facts{core_, &rows(), "stream", partitions, {}, {}, nullptr}, functions_,
+        std::exchange(range_, nullptr));
+  }
+
+ private:
+  std::shared_ptr<millrace::detail::engine> core_;
+  std::shared_ptr<const range_functions> functions_;
+  std::chrono::milliseconds interval_;
+  function_state range_;  // of the batch that is being generated
+
+  std::mutex mutex_;  // guards what follows
+  input_rate rate_;
+  std::deque<std::pair<time_point_ms, std::int64_t>> batches_;  // that have not finished
+};
+
+}  // namespace
+
+stream_ptr range_stream(const stream_engine_ptr& engine, const row_type& rows, range_functions f) {
+  auto input = std::make_shared<range_stream_node>(stream_node::facts{engine, &rows, "stream", {}},
+                                                   std::move(f));
+  engine->graph().add_input(input);
+  return input;
+}
+
+}  // namespace millrace::detail
