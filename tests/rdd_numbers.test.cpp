@@ -99,7 +99,7 @@ TEST_P(RddNumbers, NaNIsNotHidden) {
 TEST_P(RddNumbers, TheSameBitsHoweverRowsComeInChunks) {
   std::mt19937 random(5);
   doubles all;
-  for (int i = 0; i < 20'000; ++i) all.push_back(1.0 / (1 + random() % 1000));
+  for (int i = 0; i < 20'000; ++i) all.push_back(1.0 / static_cast<double>(1 + random() % 1000));
   const auto data = sc.parallelize(all, 3);
   const auto pieces =
       data.flat_map([](double x) { return doubles{x}; }).filter([](double x) { return x > 0; });
