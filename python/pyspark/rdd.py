@@ -183,7 +183,8 @@ class RDD(KeyedOperations, NumberOperations, SavingOperations):
         return "\n".join(lines).encode()
 
     def __repr__(self):
-        return self._name or f"{type(self).__name__}[{self._id}] at {self._operation}"
+        what = f"{type(self).__name__}[{self._id}] at {self._operation}"
+        return f"{self._name} {what}" if self._name else what
 
     def __reduce__(self):
         raise Exception(NESTED)
@@ -340,8 +341,7 @@ class RDD(KeyedOperations, NumberOperations, SavingOperations):
 
     def coalesce(self, numPartitions, shuffle=False):
         if numPartitions < 1:
-            raise ValueError(f"coalesce: the number of partitions must be positive: "
-                             f"{numPartitions}")
+            raise ValueError("Number of partitions must be positive.")
         if shuffle:
             return self._shuffled("repartition", steps.DealInTurn(numPartitions), numPartitions,
                                   None)

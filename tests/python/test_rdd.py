@@ -84,7 +84,7 @@ def test_partitions(sc):
     assert rdd.repartition(7).getNumPartitions() == 7
     assert len(sc.parallelize(range(1000), 1).repartition(4).glom().map(len).filter(
         lambda n: n == 250).collect()) == 4
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="Number of partitions must be positive."):
         rdd.repartition(0)
 
 
@@ -364,7 +364,7 @@ def test_checkpoints(sc, tmp_path):
 
 def test_names_and_lineage(sc):
     rdd = sc.parallelize([1]).map(str).setName("rdd1")
-    assert rdd.name() == "rdd1" and str(rdd) == "rdd1" and rdd.context is sc
+    assert rdd.name() == "rdd1" and str(rdd).startswith("rdd1 PipelinedRDD[") and rdd.context is sc
     assert isinstance(rdd.toDebugString(), bytes) and rdd.id() > 0
     assert isinstance(rdd, RDD)
 
@@ -376,6 +376,8 @@ def test_text_files(sc, tmp_path):
     assert sorted(sc.textFile(path).collect()) == ["1", "bär", "foo"]
     with pytest.raises(Py4JJavaError, match="FileAlreadyExistsException"):
         sc.parallelize([1]).saveAsTextFile(path)
+    with pytest.raises(Py4JJavaError, match="empty string"):
+        sc.parallelize([1]).saveAsTextFile("")
     zipped = str(tmp_path / "zipped")
     sc.parallelize(["x"], 1).saveAsTextFile(zipped,
                                             "org.apache.hadoop.io.compress.GzipCodec")
