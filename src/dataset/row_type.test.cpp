@@ -62,8 +62,8 @@ struct millrace::codec<millrace::detail::grown> {
   static void encode(const detail::grown& g, byte_writer& out) {
     out.u32(static_cast<std::uint32_t>(g.n));
   }
-  static detail::grown decode(byte_reader& in, int version) {
-    return detail::grown(version == 1 ? in.u8() * 100 : static_cast<int>(in.u32()));
+  static detail::grown decode(byte_reader& in, int written) {
+    return detail::grown(written == 1 ? in.u8() * 100 : static_cast<int>(in.u32()));
   }
   static detail::grown decode(byte_reader& in) { return decode(in, 2); }
 };

@@ -13,9 +13,6 @@ namespace millrace::detail {
 
 namespace {
 
-// At a time: few enough that what was prefetched for them is still there when it is wanted.
-constexpr std::uint32_t rows_that_meet = 256;
-
 class joined_cursor final : public cursor {
  public:
   joined_cursor(join_side held, join_side passing, const row_type& rows, join_loop run,
