@@ -5,6 +5,7 @@
 #include <map>
 #include <random>
 #include <string>
+#include <thread>
 
 #include "millrace/error.hpp"
 #include "millrace/testing.hpp"
@@ -368,6 +369,45 @@ TEST(StreamingState, states_that_own_memory_and_a_long_backlog) {
   ASSERT_EQ(seen.batches().size(), 1U);
   ASSERT_EQ(seen.batches()[0].size(), 1U);
   EXPECT_EQ(seen.batches()[0][0].second.size(), 100U);
+}
+
+TEST(StreamingStateThreads, earlier_batches_are_read_while_later_ones_are_applied) {
+  auto s = fixture("local[4]");
+  auto in = s.input<std::pair<int, std::string>>();
+  auto last = in.update_state_by_key<std::string>(
+      [](std::span<const std::string> values, std::optional<std::string> before) {
+        return std::optional(values.empty() ? *before : values.back());
+      },
+      {.idle = idle::skip});
+  std::optional<rdd<std::pair<int, std::string>>> first;
+  last.for_each_rdd([&](const rdd<std::pair<int, std::string>>& r, batch_time t) {
+    if (t == batch_time(1s)) first = r;
+    EXPECT_EQ(r.count(), 3000 + (t - batch_time(1s)) / 1s);
+  });
+  const auto batch = [](int number) {
+    std::vector<std::pair<int, std::string>> rows;
+    for (int k = 0; k < 3000; ++k)
+      if (number == 0 || k % 7 == number % 7) rows.emplace_back(k, std::to_string(number));
+    if (number != 0) rows.emplace_back(3000 + number, "new");
+    return rows;
+  };
+  s.feed(in, {batch(0)});
+  s.run();
+  std::atomic<bool> over{false};
+  int reads = 0;
+  std::thread reader([&] {
+    while (!over || reads == 0) {
+      for (const auto& row : first->collect()) ASSERT_EQ(row.second, "0");
+      ++reads;
+    }
+  });
+  for (int number = 1; number <= 30; ++number) {
+    s.feed(in, {batch(number)});
+    s.run();
+  }
+  over = true;
+  reader.join();
+  EXPECT_EQ(first->count(), 3000);
 }
 
 }  // namespace
