@@ -89,6 +89,21 @@ TEST(SocketRecordsThreads, frames_torn_anywhere_and_a_server_that_comes_back) {
   ::close(client);
 }
 
+TEST(SocketRecordsThreads, frames_of_text) {
+  server there;
+  const auto ssc = quick();
+  mailbox<std::string> seen;
+  ssc.raw_socket_stream<std::string_view>("127.0.0.1", there.port)
+      .for_each_rdd([&](const rdd<std::string_view>& batch) {
+        for (const std::string_view one : batch.collect()) seen.put(std::string(one));
+      });
+  ssc.start();
+  const int client = there.serve(socket::frame(std::vector<std::string>{"a", "", "b c"}), 100);
+  EXPECT_EQ(seen.await(3), (std::vector<std::string>{"a", "", "b c"}));
+  ssc.stop();
+  ::close(client);
+}
+
 TEST(SocketRecordsThreads, what_is_no_frame_fails_the_stream) {
   server there;
   const auto ssc = quick();

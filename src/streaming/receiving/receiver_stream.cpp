@@ -87,7 +87,8 @@ class receiver_stream_node final : public input_stream, private receiver_sink {
  protected:
   node_ptr compute(time_point_ms) override {
     // Allocated a moment ago, by the same thread.
-    if (rows().kind == row_kind::text_view) {
+    // A port gives either, always.
+    if (!allocated_.empty() && allocated_.front().rows == nullptr) {
       std::vector<text_block> blocks;
       blocks.reserve(allocated_.size());
       for (received_block& block : allocated_) blocks.push_back(std::move(block.text));

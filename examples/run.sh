@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# run.sh BIN_DIRECTORY EXAMPLE: starts the example, gives it what it reads, waits until it printed
+# what it should, and stops it as a user does.
+set -euo pipefail
+bin=$1 example=$2
+here=$(mktemp -d)
+trap 'exec 3>&-; kill $(jobs -p) 2>/dev/null || true; rm -rf "$here"' EXIT
+
+start() { "$bin/$example" "$@" >"$here/out" 2>&1 & program=$!; }
+await() {  # until the output has such a line
+  for _ in $(seq 300); do
+    if grep -qE "$1" "$here/out"; then return; fi
+    if ! kill -0 "$program" 2>/dev/null; then break; fi
+    sleep 0.1
+  done
+  echo "it never printed: $1"; cat "$here/out"; exit 1
+}
+serve() {  # to so many clients what is written to descriptor 3
+  mkfifo "$here/send"
+  python3 -c '
+import os, socket, sys
+server = socket.create_server(("127.0.0.1", 0))
+open(sys.argv[1], "w").write(f"{server.getsockname()[1]}\n")
+clients = [server.accept()[0] for _ in range(int(sys.argv[2]))]
+while sent := os.read(0, 4096):
+    for client in clients: client.sendall(sent)
+' "$here/port" "$1" <"$here/send" &
+  exec 3>"$here/send"
+  until [ -s "$here/port" ]; do sleep 0.05; done
+  port=$(cat "$here/port")
+}
+
+case $example in
+  custom_receiver) start; await '^\(3,23.0\)$' ;;
+  directory_word_count)
+    mkdir "$here/in"; start "$here/in"; await '^Time:'
+    printf 'to be or not to be\n' >"$here/words"; mv "$here/words" "$here/in/"
+    await '^\(be,2\)$'; await '^\(not,1\)$' ;;
+  page_views) start; await '^\(/news,[0-9]+\)$'; await 'Ada|Grace|Edsger' ;;
+  queue_stream) start; await '^\(9,100\)$'; wait "$program"; exit ;;  # ends by itself
+  raw_grep)
+    serve 2; start 2 127.0.0.1 "$port"
+    # A frame: its length, and two rows, each after its own length.
+    printf '\0\0\0\x1c\x0eover the hills\x0cand far away' >&3; await '^[12]$' ;;
+  stateful_network_word_count)
+    serve 1; start 127.0.0.1 "$port"
+    echo 'hello you' >&3; await '^\(hello,2\)$'
+    echo hello >&3; await '^\(hello,3\)$'; await '^\(world,1\)$' ;;
+  windowed_word_count)
+    serve 1; start 127.0.0.1 "$port"
+    echo 'a b a' >&3; await '^\(a,2\)$'
+    echo a >&3; await '^\(a,3\)$'; await '^\(b,1\)$' ;;
+  *) echo "run.sh does not know the example $example"; exit 2 ;;
+esac
+kill -TERM "$program"
+wait "$program"
