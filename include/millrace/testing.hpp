@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "millrace/streaming_context.hpp"
+#include "millrace/millrace.hpp"
 
 namespace millrace::testing {
 
@@ -34,6 +34,7 @@ class batches {
     return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                       [](const rows<T>& x, const std::vector<T>& y) { return x == y; });
   }
+  friend bool operator==(const batches& a, const batches& b) { return a.all_ == b.all_; }
 
  private:
   std::vector<rows<T>> all_;
