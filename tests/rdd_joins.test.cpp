@@ -48,7 +48,8 @@ struct expected {
       only.push_back({k, v});
     }
     for (const auto& [l, w] : b) {
-      if (std::any_of(a.begin(), a.end(), [&](const auto& row) { return row.first == l; }))
+      const K& key = l;
+      if (std::any_of(a.begin(), a.end(), [&](const auto& row) { return row.first == key; }))
         continue;
       right.push_back({l, {std::nullopt, w}});
       full.push_back({l, {std::nullopt, w}});

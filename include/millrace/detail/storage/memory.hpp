@@ -16,7 +16,7 @@ using aligned_memory = std::unique_ptr<void, aligned_free>;
 /// the next batch. Any thread. Throws std::bad_alloc.
 aligned_memory allocate_aligned(std::size_t bytes);
 
-inline constexpr std::size_t most_spare_memory = std::size_t{256} << 20;
+inline constexpr std::size_t most_spare_memory = std::size_t{512} << 20;
 /// Keeps less of them from now on: `most_spare_memory` or this.
 void limit_spare_memory(std::size_t bytes);
 
