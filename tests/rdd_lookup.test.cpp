@@ -236,9 +236,11 @@ TEST_P(RddLookup, ThePartitionerIsKnownAfterShufflesAndKeptByOperationsOnValues)
   EXPECT_FALSE(sums.map([](const auto& p) { return p; }).partitioner().has_value());
   EXPECT_EQ(data.partition_by(*sums.partitioner()).partitioner(), sums.partitioner());
   EXPECT_TRUE(data.sort_by_key().partitioner().has_value());
-  for (const auto& [k, n] : sums.collect()) {
-    const auto part = by_partition(sums)[static_cast<std::size_t>((*sums.partitioner())(k))];
-    EXPECT_TRUE(std::any_of(part.begin(), part.end(), [&](const auto& p) { return p.first == k; }));
+  for (const auto& sum : sums.collect()) {
+    const auto& key = sum.first;
+    const auto part = by_partition(sums)[static_cast<std::size_t>((*sums.partitioner())(key))];
+    EXPECT_TRUE(
+        std::any_of(part.begin(), part.end(), [&](const auto& p) { return p.first == key; }));
   }
 }
 
