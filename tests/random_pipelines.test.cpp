@@ -62,6 +62,10 @@ class choices {
 number mixed(number a, number b) {
   return static_cast<number>(static_cast<std::uint64_t>(a) * 31 + static_cast<std::uint64_t>(b));
 }
+/// Numbers wrap around.
+number wrapped(number a, std::uint64_t times, std::uint64_t plus) {
+  return static_cast<number>(static_cast<std::uint64_t>(a) * times + plus);
+}
 /// Sums of these depend on the order of addition.
 double third(number x) { return static_cast<double>(x) / 3.0; }
 
@@ -70,19 +74,21 @@ double third(number x) { return static_cast<double>(x) / 3.0; }
 template <template <class> class D>
 any<D> narrow(choices& c, const D<number>& in) {
   switch (c.below(7)) {
-    case 0: c.chose("map"); return in.map([](number x) { return x * 3 + 1; });
+    case 0: c.chose("map"); return in.map([](number x) { return wrapped(x, 3, 1); });
     case 1: c.chose("filter"); return in.filter([](number x) { return x % 3 != 0; });
     case 2:
       c.chose("flat_map");
       return in.flat_map([](number x) {
-        return x % 2 == 0 ? std::vector<number>{x, x + 1} : std::vector<number>{};
+        return x % 2 == 0 ? std::vector<number>{x, wrapped(x, 1, 1)} : std::vector<number>{};
       });
     case 3:
       c.chose("map_partitions");
       return in.map_partitions([](partition_rows<number>& rows, emit<number>& out) {
-        for (const number x : rows) out(x - 5);
+        for (const number x : rows) out(wrapped(x, 1, std::uint64_t(-5)));
       });
-    case 4: c.chose("union"); return in.union_with(in.map([](number x) { return -x; }));
+    case 4:
+      c.chose("union");
+      return in.union_with(in.map([](number x) { return wrapped(x, std::uint64_t(-1), 0); }));
     case 5: c.chose("key_by"); return in.key_by([](number x) { return x % 7; });
     default:
       c.chose("to text");
@@ -93,7 +99,7 @@ any<D> narrow(choices& c, const D<number>& in) {
 template <template <class> class D>
 any<D> narrow(choices& c, const D<numbers>& in) {
   switch (c.below(5)) {
-    case 0: c.chose("map_values"); return in.map_values([](number x) { return x + 2; });
+    case 0: c.chose("map_values"); return in.map_values([](number x) { return wrapped(x, 1, 2); });
     case 1:
       c.chose("flat_map_values");
       return in.flat_map_values(
@@ -103,7 +109,9 @@ any<D> narrow(choices& c, const D<numbers>& in) {
       return in.map([](const numbers& row) { return numbers(row.second % 11, row.first); });
     case 3:
       c.chose("to number");
-      return in.map([](const numbers& r) { return r.first + r.second; });
+      return in.map([](const numbers& r) {
+        return wrapped(r.first, 1, static_cast<std::uint64_t>(r.second));
+      });
     default:
       c.chose("text keys");
       return in.map([](const numbers& row) {
@@ -127,7 +135,7 @@ any<D> narrow(choices& c, const D<text>& in) {
 template <template <class> class D>
 any<D> narrow(choices& c, const D<counted>& in) {
   switch (c.below(4)) {
-    case 0: c.chose("map_values"); return in.map_values([](number x) { return x * 2; });
+    case 0: c.chose("map_values"); return in.map_values([](number x) { return wrapped(x, 2, 0); });
     case 1:
       c.chose("filter");
       return in.filter([](const counted& row) { return row.second % 5 != 0; });
@@ -210,7 +218,7 @@ any<rdd> wide(choices& c, const rdd<std::pair<K, number>>& in) {
     case 6: c.chose("group_by_key"); return in.group_by_key(n).map_values(in_order);
     case 7:
       c.chose("cogroup");
-      return in.cogroup(in.map_values([](number x) { return x + 1; }))
+      return in.cogroup(in.map_values([](number x) { return wrapped(x, 1, 1); }))
           .map_values([in_order](const auto& groups) {
             return mixed(in_order(std::get<0>(groups)), in_order(std::get<1>(groups)));
           });

@@ -123,6 +123,7 @@ void key_numbers::make_keys(std::uint32_t first, std::uint32_t n, void* to) {
 }
 
 void key_numbers::set_ranges(const std::uint32_t* starts) {
+  if (table_.size() == 0) return;  // it may have no memory
   char* value = table_.entries() + table_.layout().value_at();
   for (std::uint32_t k = 0; k < table_.size(); ++k, value += table_.layout().stride())
     *reinterpret_cast<row_range*>(value) = {starts[k], starts[k + 1]};
