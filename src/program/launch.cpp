@@ -61,7 +61,12 @@ int launch(int argc, const char* const* argv, streaming_context_options options,
     const std::string checkpoint = options.checkpoint;
     const streaming_context ssc =
         streaming_context::get_or_create(checkpoint, std::move(options), build);
-    ssc.start();
+    try {
+      ssc.start();
+    } catch (...) {
+      ssc.stop();  // the graph's functions may hold the context that holds them
+      throw;
+    }
     ssc.await_termination();
     return 0;
   } catch (const usage_error& e) {

@@ -183,8 +183,10 @@ void stream_engine::step(time_point_ms time) {
 
 void stream_engine::stop(ending how) {
   if (loop_ == nullptr) {  // not started, or stepped
-    if (state() == life::active) ended();
-    else leave_active();
+    if (state() == life::active) return ended();
+    const bool never_ran = state() == life::initialized;
+    leave_active();
+    if (never_ran) graph_.clear();
     return;
   }
   if (how == ending::graceful) {
