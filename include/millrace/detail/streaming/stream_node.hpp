@@ -15,6 +15,7 @@
 
 namespace millrace::detail {
 
+class kept_state;
 class stream_engine;
 class stream_node;
 using stream_engine_ptr = std::shared_ptr<stream_engine>;
@@ -74,6 +75,8 @@ class stream_node {
   virtual void clear() { generated_.clear(); }
   /// Whether a batch follows from the one before: then each batch is computed whole.
   virtual bool has_state() const { return false; }
+  /// What it keeps from batch to batch and a checkpoint must hold, once the graph has started.
+  virtual std::vector<std::shared_ptr<kept_state>> kept_states() { return {}; }
   /// The dataset of a time if it was asked for and is remembered; else null.
   node_ptr known_dataset(time_point_ms time) const;
   /// Whether the time is so long ago that its dataset is not remembered.
