@@ -45,6 +45,8 @@ concept receiver_source = requires(const S& source) {
 ///       int partitions(const range& r) const;                                 // 0: nothing
 ///       void read(const range& r, int partition, mr::emit<int>& out) const;   // out(row)
 ///       std::int64_t records(const range& r) const;                           // optional
+///       void resume(const range& last);                                       // optional
+///       void committed(const range& r);                                       // optional
 ///       int at = 0;
 ///     };
 ///
@@ -52,6 +54,12 @@ concept receiver_source = requires(const S& source) {
 /// `read` and `partitions` by several threads, on one that stays as it was given. `records` lets
 /// listeners and back-pressure know how many there are. What rows view must live until `read`
 /// returns. What any of them throws fails the batch.
+///
+/// With a checkpoint directory a range is on the disk before anything of its batch runs, and it is
+/// read again by a program that is started again. There, before the first `next`, `resume` is
+/// called once on the driver's copy with the newest range that an earlier run named: what `next`
+/// names comes after it. Without `resume` a source begins anew. `committed` is called, on the
+/// driver's copy and between calls to `next`, when it is on the disk that the batch is done.
 template <class S>
 concept range_source = requires(S& driver, const S& source, const batch_limits& limits) {
   typename S::record_type;
@@ -81,6 +89,9 @@ struct range_functions {
   int (*partitions)(const void* reader, const void* range);
   std::int64_t (*records)(const void* reader, const void* range);  // -1: unknown
   void (*read)(const void* reader, const void* range, int partition, step_state& to);
+  const row_type* range;                               // how it is encoded
+  void (*resume)(void* driver, const void* last);      // null: begins anew
+  void (*committed)(void* driver, const void* range);  // null: does not care
 };
 stream_ptr range_stream(const stream_engine_ptr& engine, const row_type& rows, range_functions f);
 
@@ -89,7 +100,16 @@ range_functions range_functions_of(const S& source) {
   using T = typename S::record_type;
   using range = std::decay_t<decltype(std::declval<S&>().next(std::declval<batch_limits>()))>;
   static_assert(std::is_copy_constructible_v<S>, "millrace: a source must be copyable.");
-  (void)row_type_of<range>();  // it travels: in checkpoints, and to executors
+  void (*resume)(void*, const void*) = nullptr;
+  if constexpr (requires(S& s, const range& r) { s.resume(r); })
+    resume = [](void* driver, const void* last) {
+      static_cast<S*>(driver)->resume(*static_cast<const range*>(last));
+    };
+  void (*committed)(void*, const void*) = nullptr;
+  if constexpr (requires(S& s, const range& r) { s.committed(r); })
+    committed = [](void* driver, const void* done) {
+      static_cast<S*>(driver)->committed(*static_cast<const range*>(done));
+    };
   return {std::make_shared<S>(source),
           std::make_shared<const S>(source),
           [](void* driver, const batch_limits& limits) -> function_state {
@@ -108,7 +128,10 @@ range_functions range_functions_of(const S& source) {
             emit<T> to(out);
             static_cast<const S*>(reader)->read(*static_cast<const range*>(of), partition, to);
             if (!to.enough()) out.flush();
-          }};
+          },
+          &row_type_of<range>(),
+          resume,
+          committed};
 }
 
 template <class S>

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "millrace/detail/dataset/operations.hpp"
 #include "millrace/detail/streaming/stream_engine.hpp"
 #include "millrace/error.hpp"
 
@@ -51,10 +52,14 @@ node_ptr stream_node::dataset(time_point_ms time) {
     if (one.time == time) return one.dataset;
   if (!valid(time)) return {};
   node_ptr dataset = compute(time);
+  give(time, dataset);
+  return dataset;
+}
+
+void stream_node::give(time_point_ms time, node_ptr dataset) {
   if (dataset != nullptr && kept_ != storage_level::none && dataset->kept() == storage_level::none)
     dataset->keep(kept_);
-  generated_.push_back({time, dataset});
-  return dataset;
+  generated_.push_back({time, std::move(dataset)});
 }
 
 void stream_node::start(time_point_ms zero) {
@@ -82,5 +87,9 @@ void stream_node::forget(time_point_ms up_to) {
 
 input_stream::input_stream(facts f)
     : stream_node(std::move(f)), id_(engine()->graph().next_input_id()) {}
+
+void input_stream::allocate_nothing(time_point_ms time) {
+  if (valid(time)) give(time, from_rows(engine()->core(), rows(), {}));
+}
 
 }  // namespace millrace::detail

@@ -3,6 +3,7 @@
 
 #include "millrace/detail/engine/engine.hpp"
 #include "millrace/detail/streaming/operations.hpp"
+#include "millrace/detail/streaming/replay.hpp"
 #include "millrace/detail/streaming/stream_engine.hpp"
 #include "millrace/error.hpp"
 
@@ -70,10 +71,18 @@ class queue_stream_node final : public input_stream {
   node_ptr fallback_;
 };
 
-class constant_stream_node final : public input_stream {
+class constant_stream_node final : public input_stream, public replayable_input {
  public:
   constant_stream_node(facts f, node_ptr dataset)
       : input_stream(std::move(f)), dataset_(std::move(dataset)) {}
+
+  // Every batch reads the same, whatever the program says it is.
+  replayable_input* replay() override { return this; }
+  std::string range_signature() const override { return "()"; }
+  void write_range(byte_writer&) const override {}
+  std::int64_t allocate_again(time_point_ms, std::string_view) override { return 0; }
+  void write_position(byte_writer&) const override {}
+  void resume(std::string_view, std::span<const std::string_view>) override {}
 
  protected:
   node_ptr compute(time_point_ms) override { return dataset_; }

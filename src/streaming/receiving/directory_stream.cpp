@@ -5,9 +5,11 @@
 #include "millrace/detail/dataset/operations.hpp"
 #include "millrace/detail/dataset/row_traits.hpp"
 #include "millrace/detail/storage/file_system.hpp"
+#include "millrace/detail/streaming/replay.hpp"
 #include "millrace/detail/streaming/stream_engine.hpp"
 #include "millrace/error.hpp"
 #include "streaming/receiving/seen_files.hpp"
+#include "streaming/recovery/encoded.hpp"
 
 namespace millrace::detail {
 namespace {
@@ -42,7 +44,7 @@ struct record_length {
   std::int64_t bytes;
 };
 
-class directory_stream_node final : public input_stream {
+class directory_stream_node final : public input_stream, public replayable_input {
  public:
   directory_stream_node(facts f, directory_options o, file_reading reading)
       : input_stream(f),
@@ -56,7 +58,29 @@ class directory_stream_node final : public input_stream {
   /// What is there now is old. Later it is not a time that tells, for a file keeps its own when it
   /// is moved here.
   void open() override {
-    if (options_.new_files_only) (void)seen_.look(list(), core_->time().now());
+    if (options_.new_files_only && !resumed_) (void)seen_.look(list(), core_->time().now());
+  }
+
+  std::int64_t allocate(time_point_ms) override {
+    files_of_batch_.clear();
+    named_ = false;
+    return 0;
+  }
+
+  replayable_input* replay() override { return this; }
+  std::string range_signature() const override { return signature_of(row_type_of<file_range>()); }
+  void write_range(byte_writer& to) const override { encode(files_of_batch_, to); }
+  std::int64_t allocate_again(time_point_ms, std::string_view range) override {
+    files_of_batch_ = decode<file_range>(range);
+    named_ = true;
+    return 0;
+  }
+  void write_position(byte_writer& to) const override { encode(seen_.all(), to); }
+  void resume(std::string_view position, std::span<const std::string_view> since) override {
+    resumed_ = true;
+    if (!position.empty()) seen_.add(decode<std::vector<seen_files::record>>(position));
+    for (const std::string_view range : since)
+      for (const file_info& file : decode<file_range>(range)) seen_.add(file, core_->time().now());
   }
 
   std::string description() const override {
@@ -65,21 +89,43 @@ class directory_stream_node final : public input_stream {
 
  protected:
   node_ptr compute(time_point_ms time) override {
-    seen_files::news news = seen_.look(list(), time);
-    for (const std::string& path : news.changed)
-      report(
-          "a file was written to after it was read, and what is new in it is left out; move "
-          "files here once they are complete: " +
-          path);
+    if (named_) check_unchanged();
+    else look(time);
     std::vector<node_ptr> all;
-    all.reserve(news.fresh.size());
-    for (const file_info& file : news.fresh)
+    all.reserve(files_of_batch_.size());
+    for (const file_info& file : files_of_batch_)
       all.push_back(reading_.read(reading_.function.get(), core_, file.path));
     if (all.empty()) return from_rows(core_, rows(), {});
     return all.size() == 1 ? all[0] : union_of(core_, rows(), std::move(all));
   }
 
  private:
+  using file_range = std::vector<file_info>;
+
+  void look(time_point_ms time) {
+    seen_files::news news = seen_.look(list(), time);
+    for (const std::string& path : news.changed)
+      report(
+          "a file was written to after it was read, and what is new in it is left out; move "
+          "files here once they are complete: " +
+          path);
+    files_of_batch_ = std::move(news.fresh);
+  }
+
+  /// What is read again must be what was read: sinks may have a part of it.
+  void check_unchanged() {
+    for (const file_info& file : files_of_batch_) {
+      const std::vector<file_info> now = files_.list(escaped(file.path));
+      const bool same = now.size() == 1 && now[0].size == file.size &&
+                        now[0].modified == file.modified && now[0].device == file.device &&
+                        now[0].inode == file.inode;
+      if (!same)
+        throw error(description() +
+                    ": a file that a batch has to read again was changed or replaced since: \"" +
+                    file.path + "\"");
+    }
+  }
+
   std::vector<file_info> list() {
     const std::string& directory = options_.directory;
     const bool literal = files_.exists(directory);
@@ -125,7 +171,11 @@ class directory_stream_node final : public input_stream {
   directory_options options_;
   file_reading reading_;
   file_system& files_;
-  seen_files seen_;  // by whoever starts the stream, then by the thread that generates
+  // By whoever starts the stream, then by the thread that generates:
+  seen_files seen_;
+  file_range files_of_batch_;
+  bool named_ = false;    // by the batch log: they are not looked for
+  bool resumed_ = false;  // an earlier run knows what is old
 };
 
 }  // namespace

@@ -2,7 +2,9 @@
 #include <deque>
 #include <mutex>
 
+#include "millrace/detail/dataset/row_buffer.hpp"
 #include "millrace/detail/dataset/task_context.hpp"
+#include "millrace/detail/streaming/replay.hpp"
 #include "millrace/detail/streaming/stream_engine.hpp"
 #include "millrace/error.hpp"
 #include "millrace/source.hpp"
@@ -56,7 +58,19 @@ class range_node final : public node {
   function_state range_;
 };
 
-class range_stream_node final : public input_stream {
+/// A range from bytes, with the text that it views.
+function_state decode_range(const row_type& type, std::string_view bytes) {
+  auto one = std::make_shared<row_buffer>(type);
+  byte_reader in(bytes);
+  decode_row(type, one->place(), in, one->texts());
+  one->added();
+  if (in.remaining() != 0)
+    throw error("the range of a batch holds more than a range, in bytes: " +
+                std::to_string(in.remaining()));
+  return {one, one->row(0)};
+}
+
+class range_stream_node final : public input_stream, public replayable_input {
  public:
   range_stream_node(facts f, range_functions functions)
       : input_stream(f),
@@ -71,13 +85,32 @@ class range_stream_node final : public input_stream {
       const std::lock_guard lock(mutex_);
       if (rate_.limited()) limits.max_records = rate_.batch_limit();
     }
-    range_ = functions_->next(functions_->driver.get(), limits);
-    const std::int64_t records = functions_->records(functions_->reader.get(), range_.get());
-    if (rate_.adapts() && records > 0) {
-      const std::lock_guard lock(mutex_);
-      batches_.push_back({time, records});
-    }
-    return records;
+    range_ = newest_ = functions_->next(functions_->driver.get(), limits);
+    return count(time);
+  }
+
+  replayable_input* replay() override { return this; }
+  std::string range_signature() const override { return signature_of(*functions_->range); }
+
+  void write_range(byte_writer& to) const override {
+    encode_row(*functions_->range, newest_.get(), to);
+  }
+  std::int64_t allocate_again(time_point_ms time, std::string_view range) override {
+    range_ = decode_range(*functions_->range, range);
+    return count(time);
+  }
+  void write_position(byte_writer& to) const override {
+    if (newest_ != nullptr) write_range(to);
+  }
+  void resume(std::string_view position, std::span<const std::string_view> since) override {
+    const std::string_view last = since.empty() ? position : since.back();
+    if (last.empty()) return;
+    newest_ = decode_range(*functions_->range, last);
+    if (functions_->resume != nullptr) functions_->resume(functions_->driver.get(), newest_.get());
+  }
+  void committed(time_point_ms, std::string_view range) override {
+    if (functions_->committed == nullptr) return;
+    functions_->committed(functions_->driver.get(), decode_range(*functions_->range, range).get());
   }
 
   void finished(const batch_outcome& batch) noexcept override {
@@ -92,8 +125,12 @@ class range_stream_node final : public input_stream {
   }
 
  protected:
-  node_ptr compute(time_point_ms) override {
+  node_ptr compute(time_point_ms time) override {
     // Named a moment ago, by the same thread.
+    if (range_ == nullptr) {
+      throw error(name() + ": what the batch read is not known any more: " +
+                  std::to_string(time.time_since_epoch().count()) + " ms");
+    }
     const int partitions = functions_->partitions(functions_->reader.get(), range_.get());
     if (partitions < 0)
       throw usage_error("stream: a source says that a range has a negative number of partitions: " +
@@ -104,10 +141,21 @@ class range_stream_node final : public input_stream {
   }
 
  private:
+  /// The records of the range that was named.
+  std::int64_t count(time_point_ms time) {
+    const std::int64_t records = functions_->records(functions_->reader.get(), range_.get());
+    if (rate_.adapts() && records > 0) {
+      const std::lock_guard lock(mutex_);
+      batches_.push_back({time, records});
+    }
+    return records;
+  }
+
   std::shared_ptr<millrace::detail::engine> core_;
   std::shared_ptr<const range_functions> functions_;
   std::chrono::milliseconds interval_;
-  function_state range_;  // of the batch that is being generated
+  function_state range_;   // of the batch that is being generated
+  function_state newest_;  // that `next` named
 
   std::mutex mutex_;  // guards what follows
   input_rate rate_;

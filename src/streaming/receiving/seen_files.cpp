@@ -33,4 +33,12 @@ seen_files::news seen_files::look(std::vector<file_info> listing, time_point_ms 
   return result;
 }
 
+void seen_files::add(std::vector<record> seen) {
+  for (record& one : seen) seen_.insert_or_assign(std::move(one.first), std::move(one.second));
+}
+
+void seen_files::add(const file_info& file, time_point_ms now) {
+  seen_.insert_or_assign(identity(file), entry{file.path, file.size, file.modified, now});
+}
+
 }  // namespace millrace::detail

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "millrace/detail/storage/file_system.hpp"
@@ -27,14 +28,19 @@ class seen_files {
 
   std::size_t size() const { return seen_.size(); }
 
- private:
+  /// A file that was seen, as it is written down.
   struct entry {
     std::string path;
     std::uint64_t size;
     time_point_ms modified;
     time_point_ms last;  // in a listing
   };
+  using record = std::pair<std::string, entry>;  // by identity
+  std::vector<record> all() const { return {seen_.begin(), seen_.end()}; }
+  void add(std::vector<record> seen);
+  void add(const file_info& file, time_point_ms now);
 
+ private:
   std::chrono::milliseconds forget_after_;
   time_point_ms swept_{};
   std::unordered_map<std::string, entry> seen_;

@@ -16,6 +16,7 @@
 namespace millrace::detail {
 
 class kept_state;
+class replayable_input;
 class stream_engine;
 class stream_node;
 using stream_engine_ptr = std::shared_ptr<stream_engine>;
@@ -89,6 +90,8 @@ class stream_node {
   /// How long a parent must remember so that this one can: a window adds its length.
   virtual std::chrono::milliseconds parents_remember() const { return remember_; }
   std::chrono::milliseconds remembered() const { return remember_; }
+  /// The dataset of a time is this one.
+  void give(time_point_ms time, node_ptr dataset);
 
  private:
   struct made {
@@ -141,6 +144,10 @@ class input_stream : public stream_node {
   /// Names what the batch reads; everything that waits belongs to it. How many records that is;
   /// -1: unknown.
   virtual std::int64_t allocate(time_point_ms) { return 0; }
+  /// Instead of `allocate`: the batch reads nothing, for it is left out or can't be read again.
+  void allocate_nothing(time_point_ms time);
+  /// Null: what a batch read is gone when the program dies.
+  virtual replayable_input* replay() { return nullptr; }
   /// The batch is done with what was allocated to it. Any thread.
   virtual void finished(const batch_outcome&) noexcept {}
   /// For messages and receiver events: "socket text localhost:9999".
