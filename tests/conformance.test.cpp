@@ -10,7 +10,7 @@
 namespace millrace {
 namespace {
 
-using strings = std::vector<std::string>;
+using tests::strings;
 using text_pair = std::pair<std::string, std::int64_t>;
 
 struct conformance_case {

@@ -17,7 +17,6 @@ namespace {
 using namespace tests;
 using namespace std::chrono_literals;
 using kind = detail::event::kind;
-using strings = std::vector<std::string>;
 
 struct on_row {
   std::int64_t bad;

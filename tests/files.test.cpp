@@ -13,7 +13,6 @@ namespace {
 
 using namespace std::string_literals;
 using namespace tests;
-using strings = std::vector<std::string>;
 using files = std::vector<std::pair<std::string, std::string>>;
 
 template <class T>

@@ -11,7 +11,6 @@ namespace millrace {
 namespace {
 
 using namespace tests;
-using ints = std::vector<std::int64_t>;
 
 class RddChance : public testing::TestWithParam<const char*> {
  protected:

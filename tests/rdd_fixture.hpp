@@ -12,6 +12,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "millrace/context.hpp"
@@ -22,6 +23,11 @@ inline const char* const masters[] = {"local[1]", "local[2]", "local[4]"};
 inline std::string name_of_master(const testing::TestParamInfo<const char*>& master) {
   return "local" + std::string(1, master.param[6]);
 }
+
+using ints = std::vector<std::int64_t>;
+using strings = std::vector<std::string>;
+template <class A, class B>
+using pairs = std::vector<std::pair<A, B>>;
 
 /// Counts its living instances.
 struct tracked {

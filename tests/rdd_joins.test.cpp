@@ -12,10 +12,6 @@
 
 namespace millrace::tests {
 namespace {
-
-template <class K, class V>
-using pairs = std::vector<std::pair<K, V>>;
-
 template <class Rows>
 auto sorted(const Rows& rows) {
   auto all = rows.to_vector();

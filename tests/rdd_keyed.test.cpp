@@ -12,10 +12,7 @@ namespace millrace {
 namespace {
 
 using namespace tests;
-using strings = std::vector<std::string>;
-using ints = std::vector<int>;
-template <class K, class V>
-using pairs = std::vector<std::pair<K, V>>;
+using int_rows = std::vector<int>;
 
 template <class T>
 std::vector<T> sorted(std::vector<T> rows) {
@@ -229,23 +226,23 @@ TEST_P(RddKeyed, FloatingKeys) {
                         .values()
                         .collect()
                         .to_vector();
-  EXPECT_EQ(sorted(sums), (ints{3, 7}));
+  EXPECT_EQ(sorted(sums), (int_rows{3, 7}));
 }
 
 TEST_P(RddKeyed, CombineAndFold) {
   const auto data = sc.parallelize(pairs<std::string, int>{{"a", 1}, {"b", 2}, {"a", 3}}, 2);
   EXPECT_EQ(sorted(data.fold_by_key(10, std::plus<>{}, 1)),
             (pairs<std::string, int>{{"a", 24}, {"b", 12}}));  // zero once a key and map partition
-  EXPECT_EQ(sorted(data.combine_by_key([](int v) { return ints{v}; },
-                                       [](ints c, int v) {
+  EXPECT_EQ(sorted(data.combine_by_key([](int v) { return int_rows{v}; },
+                                       [](int_rows c, int v) {
                                          c.push_back(v);
                                          return c;
                                        },
-                                       [](ints a, const ints& b) {
+                                       [](int_rows a, const int_rows& b) {
                                          a.insert(a.end(), b.begin(), b.end());
                                          return a;
                                        })),
-            (pairs<std::string, ints>{{"a", {1, 3}}, {"b", {2}}}));
+            (pairs<std::string, int_rows>{{"a", {1, 3}}, {"b", {2}}}));
 }
 
 TEST_P(RddKeyed, ManyDifferentKeysAreNotCombinedButRight) {
@@ -308,11 +305,12 @@ TEST_P(RddKeyed, Joins) {
   const auto full = sorted(a.full_outer_join(b));
   EXPECT_EQ(full.front().second, (std::pair<std::optional<int>, std::optional<char>>(no_int, 'd')));
   EXPECT_EQ(full.back().second, (std::pair<std::optional<int>, std::optional<char>>(4, no_char)));
-  EXPECT_EQ(sorted(a.cogroup(b, a)), (pairs<std::string, std::tuple<ints, std::vector<char>, ints>>{
-                                         {"w", {{}, {'d'}, {}}},
-                                         {"x", {{1, 3}, {'a', 'c'}, {1, 3}}},
-                                         {"y", {{2}, {'b'}, {2}}},
-                                         {"z", {{4}, {}, {4}}}}));
+  EXPECT_EQ(sorted(a.cogroup(b, a)),
+            (pairs<std::string, std::tuple<int_rows, std::vector<char>, int_rows>>{
+                {"w", {{}, {'d'}, {}}},
+                {"x", {{1, 3}, {'a', 'c'}, {1, 3}}},
+                {"y", {{2}, {'b'}, {2}}},
+                {"z", {{4}, {}, {4}}}}));
   EXPECT_EQ(sorted(a.subtract_by_key(b)), (pairs<std::string, int>{{"z", 4}}));
   EXPECT_EQ(sorted(a.keys().intersection(b.keys())), (strings{"x", "y"}));
   EXPECT_EQ(sorted(a.keys().subtract(b.keys())), (strings{"z"}));
@@ -360,7 +358,7 @@ TEST_P(RddKeyed, NoShuffleWherePartitionedAlready) {
   const auto a = rows.partition_by(4);
   const auto b = rows.reduce_by_key(plus, 4);
   EXPECT_EQ(stages(a.join(b)), 3);  // two shuffles, none for the join
-  EXPECT_EQ(sorted(a.join(b).values().values().distinct()), (ints{10}));
+  EXPECT_EQ(sorted(a.join(b).values().values().distinct()), (int_rows{10}));
   EXPECT_EQ(stages(a.join(rows)), 2);  // one side moves (the other's output is there already)
   EXPECT_EQ(a.join(rows).partitions(), 4);
   EXPECT_EQ(a.join(rows).count(), 1000);
@@ -448,9 +446,9 @@ TEST_P(RddKeyed, MisusedPartitionCounts) {
 // ---- distinct
 
 TEST_P(RddKeyed, DistinctKeepsTheFirst) {
-  const ints rows{3, 1, 3, 2, 1, 1, 3};
-  EXPECT_EQ(sc.parallelize(rows, 2).distinct(1).collect(), (ints{3, 1, 2}));
-  EXPECT_EQ(sorted(sc.parallelize(rows, 3).distinct(5)), (ints{1, 2, 3}));
+  const int_rows rows{3, 1, 3, 2, 1, 1, 3};
+  EXPECT_EQ(sc.parallelize(rows, 2).distinct(1).collect(), (int_rows{3, 1, 2}));
+  EXPECT_EQ(sorted(sc.parallelize(rows, 3).distinct(5)), (int_rows{1, 2, 3}));
   EXPECT_EQ(sorted(sc.parallelize(std::vector<bool>{true, false, true}, 2).distinct()),
             (std::vector<bool>{false, true}));
   // The rows' own partitions do not outlive a change of the values.
@@ -560,7 +558,7 @@ TEST_P(RddKeyed, SortsNumbersThatAreNone) {
           .sort_by_key({.partitions = 1})
           .values()
           .collect();
-  EXPECT_EQ(keys, (ints{3, 5, 2, 1, 4}));
+  EXPECT_EQ(keys, (int_rows{3, 5, 2, 1, 4}));
 }
 
 }  // namespace

@@ -12,8 +12,6 @@ namespace {
 
 using namespace tests;
 using namespace std::string_literals;
-using strings = std::vector<std::string>;
-using ints = std::vector<std::int64_t>;
 
 class RddNarrow : public testing::TestWithParam<const char*> {
  protected:

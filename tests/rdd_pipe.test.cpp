@@ -7,7 +7,6 @@ namespace millrace {
 namespace {
 
 using namespace tests;
-using strings = std::vector<std::string>;
 using command = std::vector<std::string>;
 
 class RddPipe : public testing::TestWithParam<const char*> {

@@ -8,10 +8,6 @@ namespace millrace {
 namespace {
 
 using namespace tests;
-using ints = std::vector<std::int64_t>;
-using strings = std::vector<std::string>;
-template <class A, class B>
-using pairs = std::vector<std::pair<A, B>>;
 
 class RddTogether : public testing::TestWithParam<const char*> {
  protected:

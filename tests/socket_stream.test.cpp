@@ -1,7 +1,5 @@
 // Words from a live socket through a running stream.
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <map>
@@ -12,6 +10,7 @@
 #include "millrace/error.hpp"
 #include "millrace/socket.hpp"
 #include "millrace/split.hpp"
+#include "socket_peer.hpp"
 #include "stream_on_manual_clock.hpp"
 
 namespace millrace {
@@ -19,41 +18,19 @@ namespace {
 
 using namespace std::chrono_literals;
 using test::mailbox;
+using test::send_all;
 using test::stream_on_manual_clock;
 
-class listener {
- public:
-  listener() : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in at = {};
-    at.sin_family = AF_INET;
-    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof at;
-    if (::bind(fd_, reinterpret_cast<sockaddr*>(&at), size) != 0 || ::listen(fd_, 8) != 0)
-      throw std::runtime_error("no port to listen on");
-    ::getsockname(fd_, reinterpret_cast<sockaddr*>(&at), &size);
-    port_ = ntohs(at.sin_port);
-  }
-  ~listener() { ::close(fd_); }
-  int port() const { return port_; }
-  int accept() const { return ::accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC); }
-
- private:
-  int fd_;
-  int port_ = 0;
-};
-
-/// False: the other side is gone.
-bool send_all(int to, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t n = ::send(to, text.data(), text.size(), MSG_NOSIGNAL);
-    if (n <= 0) return false;
-    text.remove_prefix(static_cast<std::size_t>(n));
-  }
-  return true;
+/// Keeps the lines of each batch.
+void keep_lines(const dstream<std::string_view>& lines, mailbox<std::vector<std::string>>& in) {
+  lines.for_each_rdd([&in](const rdd<std::string_view>& batch) {
+    const auto all = batch.collect();
+    in.put({all.begin(), all.end()});
+  });
 }
 
 TEST(SocketStreamThreads, words_of_a_live_socket_are_counted) {
-  listener there;
+  const test::server there;
   std::map<std::string, int> counts;  // touched by one job at a time
   mailbox<int> words;
   context sc{{.name = "test", .master = "local[2]"}};
@@ -96,14 +73,10 @@ TEST(SocketStreamThreads, words_of_a_live_socket_are_counted) {
 }
 
 TEST(SocketStreamThreads, everything_that_waits_belongs_to_the_next_batch) {
-  listener there;
+  const test::server there;
   mailbox<std::vector<std::string>> seen;
   stream_on_manual_clock s;
-  s.ssc.socket_text_stream("127.0.0.1", there.port())
-      .for_each_rdd([&](const rdd<std::string_view>& r) {
-        const auto lines = r.collect();
-        seen.put({lines.begin(), lines.end()});
-      });
+  keep_lines(s.ssc.socket_text_stream("127.0.0.1", there.port()), seen);
   s.ssc.start();
   const int client = there.accept();
   send_all(client, "a\nb\npiece");
@@ -122,14 +95,10 @@ TEST(SocketStreamThreads, everything_that_waits_belongs_to_the_next_batch) {
 }
 
 TEST(SocketStreamThreads, a_graceful_stop_gives_what_waits_one_more_batch) {
-  listener there;
+  const test::server there;
   mailbox<std::vector<std::string>> seen;
   stream_on_manual_clock s;
-  s.ssc.socket_text_stream("127.0.0.1", there.port())
-      .for_each_rdd([&](const rdd<std::string_view>& r) {
-        const auto lines = r.collect();
-        seen.put({lines.begin(), lines.end()});
-      });
+  keep_lines(s.ssc.socket_text_stream("127.0.0.1", there.port()), seen);
   s.ssc.start();
   const int client = there.accept();
   send_all(client, "last\n");
@@ -146,12 +115,10 @@ TEST(SocketStreamThreads, a_graceful_stop_gives_what_waits_one_more_batch) {
 
 TEST(SocketStreamThreads, a_line_that_is_too_long_stops_the_stream) {
   detail::set_log_level(detail::log_level::off);
-  listener there;
+  const test::server there;
   context sc{{.name = "test", .master = "local[2]"}};
   streaming_context ssc{sc, 10ms};
-  ssc
-      .stream(socket::text{
-          .host = "127.0.0.1", .port = static_cast<std::uint16_t>(there.port()), .max_line = 100})
+  ssc.stream(socket::text{.host = "127.0.0.1", .port = there.port(), .max_line = 100})
       .for_each_rdd([](const rdd<std::string_view>& r) { r.count(); });
   ssc.start();
   const int client = there.accept();
@@ -169,7 +136,7 @@ TEST(SocketStreamThreads, a_line_that_is_too_long_stops_the_stream) {
 }
 
 TEST(SocketStreamThreads, a_fast_sender_is_slowed_down_and_nothing_is_lost) {
-  listener there;
+  const test::server there;
   mailbox<std::int64_t> seen;
   std::atomic<std::int64_t> most{0};
   streaming_context ssc{

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <spawn.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -152,6 +153,11 @@ void child_process::wait(bool to_write) const {
 bool child_process::ended(std::string& text) {
   text.clear();
   if (id_ == -1) return true;
+  // -1 in kernels before 5.3: then the wait is a short one.
+  int end = static_cast<int>(::syscall(SYS_pidfd_open, id_, 0));
+  pollfd one = {end, POLLIN, 0};
+  ::poll(&one, 1, end == -1 ? 1 : 100);
+  close_end(end);
   int status = 0;
   const pid_t who = ::waitpid(id_, &status, WNOHANG);
   if (who == 0) return false;

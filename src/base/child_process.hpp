@@ -30,7 +30,8 @@ class child_process {
   /// Waits until it may read (with `to_write`: or write) more, or 100 ms.
   void wait(bool to_write) const;
 
-  /// False: it has not ended yet. Else `text` is "status 3" or "signal 9", empty for success.
+  /// Waits for its end, 100 ms at most. False: it has not ended. Else `text` is "status 3" or
+  /// "signal 9", empty for success.
   bool ended(std::string& text);
 
  private:

@@ -1,7 +1,5 @@
 // pipe: rows as lines through a command, one process a partition.
-#include <chrono>
 #include <string>
-#include <thread>
 #include <utility>
 
 #include "base/child_process.hpp"
@@ -83,10 +81,8 @@ class command_blocks final : public block_cursor {
 
   bool finish() {
     std::string how;
-    while (!child_.ended(how)) {
+    while (!child_.ended(how))
       if (task_.cancelled()) return false;
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));  // it closed its output: soon
-    }
     if (how.empty()) return false;
     std::string text = "the command ended with " + how + ":";
     for (const auto& word : command_) text += ' ' + word;
