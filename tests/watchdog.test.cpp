@@ -74,6 +74,17 @@ TEST_F(WatchdogThreads, NamesAFunctionOfPartitions) {
       << slow().at(0).text;
 }
 
+TEST_F(WatchdogThreads, BringsTheStackOfTheTask) {
+  sc.range(0, 10, 1, 1).for_each([this](std::int64_t i) {
+    if (i == 0) {
+      EXPECT_TRUE(seen.wait_for(kind::task_slow));
+    }
+  });
+  const std::string text = slow().at(0).text;
+  EXPECT_NE(text.find(", innermost call first: "), std::string::npos) << text;
+  EXPECT_NE(text.find(" | "), std::string::npos) << text;
+}
+
 TEST(Watchdog, CanBeSwitchedOff) {
   const context sc{{.master = "local[2]", .conf = {{"task.warnAfter", "0"}}}};
   EXPECT_EQ(sc.range(10).count(), 10);

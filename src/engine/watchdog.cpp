@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/thread_stack.hpp"
 #include "millrace/detail/base/log.hpp"
 
 namespace millrace::detail {
@@ -76,6 +77,11 @@ event watchdog::description_of(const task& slow, steady_clock::duration since) {
             std::string(slow.action) + ", stage " + std::to_string(slow.stage) + ", attempt " +
             std::to_string(context.attempt() + 1) + "), in ms so far: " +
             std::to_string(duration_cast<std::chrono::milliseconds>(since).count());
+  const char* before = ", innermost call first: ";
+  for (const std::string& call : stack_of(slow.thread, 24)) {
+    e.text += before + call;
+    before = " | ";
+  }
   return e;
 }
 

@@ -1,6 +1,8 @@
 // Says which tasks take too long while they do.
 #pragma once
 
+#include <pthread.h>
+
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -15,8 +17,8 @@
 namespace millrace::detail {
 
 /// Looks at the running tasks now and then, and names each that has run for longer than the limit,
-/// once, in the log and as an event (`task_slow`): a function that never ends cannot say so itself.
-/// Any thread. Its thread starts with the first task.
+/// once, with its stack, in the log and as an event (`task_slow`): a function that never ends
+/// cannot say so itself. Any thread. Its thread starts with the first task.
 class watchdog {
  public:
   /// `limit` zero: nothing is watched.
@@ -31,6 +33,7 @@ class watchdog {
     int job;
     int stage;
     std::chrono::steady_clock::time_point begin;
+    pthread_t thread = pthread_self();
     bool named = false;
   };
   /// A task is watched as long as this lives.
