@@ -71,6 +71,11 @@ TEST_F(RddSurface, Lazy) {
   std::vector<mr::rdd<int>> parts = a.random_split({0.5, 0.5}, 3);
   a.random_split({1, 2});
   a.repartition(3), a.coalesce(1);
+  mr::rdd<int> met = a.barrier().map_partitions([](mr::partition_rows<int>&) {
+    mr::barrier_tasks::current().wait();
+    return std::vector{mr::barrier_tasks::current().partition()};
+  });
+  EXPECT_EQ(met.collect(), (std::vector<int>{0, 1}));
   mr::rdd<std::string> lines = a.pipe("cat");
   a.pipe({"head", "-n1"}), a.pipe(std::string("cat"));
   EXPECT_EQ(product.count() + zipped.count() + numbered.count() + lines.count(), 8 + 4 + 4 + 4);

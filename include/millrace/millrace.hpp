@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "millrace/barrier.hpp"
 #include "millrace/codec.hpp"
 #include "millrace/context.hpp"
 #include "millrace/dstream.hpp"

@@ -206,6 +206,12 @@ class rdd {
   /// At most `partitions` (> 0), each made of neighbours: nothing is moved, the order stays.
   rdd coalesce(int partitions) const { return rdd(detail::coalesce(node_, partitions)); }
 
+  /// The same rows, in tasks that all run at the same time and may meet (`mr::barrier_tasks`).
+  /// There must be as many threads as partitions, and an action looks at all partitions or fails
+  /// (usage_error); where a task fails, all of them run again. It holds for the operations that
+  /// follow, up to a shuffle.
+  rdd barrier() const { return rdd(detail::barrier(node_)); }
+
   // ---- by chance
 
   /// Each row with the chance `.fraction` (from 0 to 1); with replacement, each row that often on

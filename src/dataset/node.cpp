@@ -16,6 +16,16 @@ function_state hold_function(void* bytes, void (*destroy)(const void*)) {
 
 node::node(facts f) : facts_(std::move(f)), id_(facts_.context->next_id()) {
   facts_.context->check_running();
+  for (const auto& parent : facts_.parents) {
+    if (!parent->together()) continue;
+    if (parent->partitions() != facts_.partitions)
+      throw usage_error(std::string(facts_.operation) +
+                        ": after barrier() a task is one partition, repartition the result; "
+                        "partitions before and after: " +
+                        std::to_string(parent->partitions()) + " and " +
+                        std::to_string(facts_.partitions));
+    facts_.together = true;
+  }
 }
 
 node::~node() {

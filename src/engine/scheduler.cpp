@@ -134,7 +134,7 @@ std::vector<task_result> scheduler::run(const job& what) {
                     std::to_string(round));
       job.prepared.clear();
       prepare(job, *what.dataset);
-      run_stage(job, left, what.run, [&](int partition, task_report& done) {
+      run_stage(job, *what.dataset, left, what.run, [&](int partition, task_report& done) {
         while (what.partitions[at] != partition) at = (at + 1) % results.size();
         results[at] = std::move(done.result);
       });
@@ -221,7 +221,7 @@ void scheduler::compute(running_job& job, const shuffle& from) {
     std::vector<int> left = outputs_.missing(from);
     if (left.empty()) return;  // another job computed it meanwhile
     const bool done = run_stage(
-        job, left,
+        job, *from.parent(), left,
         [&from](task_context& task, int map) -> task_result {
           return std::const_pointer_cast<map_output>(from.write(task, map));
         },
@@ -238,8 +238,52 @@ void scheduler::compute(running_job& job, const shuffle& from) {
       std::to_string(most_rounds));
 }
 
-bool scheduler::run_stage(running_job& job, std::vector<int>& left, const task_set::body& body,
-                          const std::function<void(int, task_report&)>& take) {
+bool scheduler::behind_barrier(const node& of) const {
+  if (!of.together() || of.computed() || of.is_checkpointed()) return false;
+  if (of.kept() != storage_level::none && blocks_.has_all(of)) return false;
+  bool is_one = true;
+  for (const auto& parent : of.parents()) {
+    if (behind_barrier(*parent)) return true;
+    if (parent->together()) is_one = false;
+  }
+  return is_one;
+}
+
+bool scheduler::run_stage(running_job& job, const node& of, std::vector<int>& left,
+                          const task_set::body& body, const taker& take) {
+  return behind_barrier(of) ? run_together(job, of, left, body, take)
+                            : run_tasks(job, -1, left, body, take);
+}
+
+bool scheduler::run_together(running_job& job, const node& of, std::vector<int>& left,
+                             const task_set::body& body, const taker& take) {
+  const auto numbers = [&](std::size_t tasks, int other) {
+    return std::to_string(tasks) + " and " + std::to_string(other);
+  };
+  if (left.size() != static_cast<std::size_t>(of.partitions()))
+    throw usage_error(std::string(job.what.action) +
+                      ": after barrier() all partitions must be looked at, cache() first; wanted "
+                      "and there: " +
+                      numbers(left.size(), of.partitions()));
+  if (left.size() > static_cast<std::size_t>(owner_.threads()))
+    throw usage_error(std::string(job.what.action) +
+                      ": after barrier() all tasks run at the same time, repartition to fewer or "
+                      "use more threads; tasks and threads: " +
+                      numbers(left.size(), owner_.threads()));
+  std::unique_lock alone(together_, std::defer_lock);
+  while (!alone.try_lock_for(20ms))
+    if (job.cancelled() || stopping_) std::rethrow_exception(cancellation(job));
+  for (int attempt = 0;; ++attempt) {
+    try {
+      return run_tasks(job, attempt, left, body, take);
+    } catch (const job_error&) {
+      if (attempt + 1 == max_failures_ || job.cancelled() || stopping_) throw;
+    }
+  }
+}
+
+bool scheduler::run_tasks(running_job& job, int together, std::vector<int>& left,
+                          const task_set::body& body, const taker& take) {
   struct attempts {
     int number = 0;  // of the attempt that runs
     int failures = 0;
@@ -249,9 +293,10 @@ bool scheduler::run_stage(running_job& job, std::vector<int>& left, const task_s
     accumulator_updates updates{};
   };
   auto set = std::make_shared<task_set>(*this, job.what.action, job.id, next_stage_.fetch_add(1),
-                                        left, body);
+                                        left, body, together >= 0);
   const int n = set->size();
   std::vector<attempts> tasks(static_cast<std::size_t>(n));
+  for (auto& t : tasks) t.number = std::max(together, 0);
   {
     const std::lock_guard lock(mutex_);
     if (stopping_) throw usage_error("this context was stopped: nothing can run on it any more");
@@ -308,7 +353,7 @@ bool scheduler::run_stage(running_job& job, std::vector<int>& left, const task_s
     }
     running += static_cast<int>(orders.size());
     waiting.clear();
-    executors_->send(orders, job.alone || n == 1);
+    executors_->send(orders, n == 1 || (job.alone && together < 0));
   };
 
   // An attempt that nobody will hear of again.
@@ -332,7 +377,7 @@ bool scheduler::run_stage(running_job& job, std::vector<int>& left, const task_s
         given_up(i, "its executor was lost");
         ++t.number;
         waiting.push_back(i);
-        if (++t.losses == most_losses)
+        if (++t.losses == most_losses || together >= 0)
           give_up(std::make_exception_ptr(
               error(std::string(job.what.action) +
                     ": a task's executor was lost each time it ran, look " +
@@ -359,7 +404,7 @@ bool scheduler::run_stage(running_job& job, std::vector<int>& left, const task_s
         break;
       case outcome::cancelled:
         publish(event::kind::task_failed, job, set.get(), &report, "cancelled");
-        cancelled = true;
+        if (together < 0 || job.cancelled() || stopping_) cancelled = true;
         break;
       case outcome::fetch_failed:
         publish(event::kind::task_failed, job, set.get(), &report, "what it reads was lost");
@@ -369,7 +414,7 @@ bool scheduler::run_stage(running_job& job, std::vector<int>& left, const task_s
       case outcome::failed:
         publish(event::kind::task_failed, job, set.get(), &report, describe(report.failure));
         ++t.number;
-        if (++t.failures < max_failures_) {
+        if (++t.failures < max_failures_ && together < 0) {
           waiting.push_back(report.index);
         } else if (failure == nullptr) {
           try {
@@ -402,10 +447,12 @@ bool scheduler::run_stage(running_job& job, std::vector<int>& left, const task_s
   }
   for (int i = 0; i < n; ++i)
     if (tasks[static_cast<std::size_t>(i)].running) given_up(i, "the executors ended");
-  // Only now, in the order of the tasks: what accumulators hold must not depend on time.
-  for (const auto& t : tasks)
-    for (const auto& update : t.updates) update.to->merge(update.value.get());
   if (failure == nullptr && (cancelled || running != 0)) failure = cancellation(job);
+  // Only now, in the order of the tasks: what accumulators hold must not depend on time. Tasks that
+  // ran together count together.
+  for (const auto& t : tasks)
+    if (together < 0 || (failure == nullptr && !inputs_lost))
+      for (const auto& update : t.updates) update.to->merge(update.value.get());
   if (failure != nullptr) {
     publish(event::kind::stage_failed, job, set.get(), nullptr,
             owner_.events().wanted() ? describe(failure) : std::string());
@@ -417,6 +464,7 @@ bool scheduler::run_stage(running_job& job, std::vector<int>& left, const task_s
     left.clear();
     return true;
   }
+  if (together >= 0) return false;
   std::vector<int> again;
   for (int i = 0; i < n; ++i)
     if (std::find(ended.begin(), ended.end(), i) == ended.end()) again.push_back(set->partition(i));

@@ -59,10 +59,19 @@ class scheduler {
   /// Computes what is missing of all shuffles that the dataset stands on, deepest first.
   void prepare(running_job& job, const node& dataset);
   void compute(running_job& job, const shuffle& from);
-  /// Runs one stage to its end; false: a map output was lost on the way, and the tasks in `left`
-  /// are still to be done after it was computed again.
-  bool run_stage(running_job& job, std::vector<int>& left, const task_set::body& body,
-                 const std::function<void(int partition, task_report& done)>& take);
+  /// Whether a barrier lies between what is at hand and these rows.
+  bool behind_barrier(const node& of) const;
+  using taker = std::function<void(int partition, task_report& done)>;
+  /// Runs one stage of `of` to its end; false: a map output was lost on the way, and the tasks in
+  /// `left` are still to be done after it was computed again.
+  bool run_stage(running_job& job, const node& of, std::vector<int>& left,
+                 const task_set::body& body, const taker& take);
+  /// The same where all tasks run at the same time: when one fails, all of them run again.
+  bool run_together(running_job& job, const node& of, std::vector<int>& left,
+                    const task_set::body& body, const taker& take);
+  /// `together`: which attempt at all of the tasks it is, from 0; -1: each has attempts of its own.
+  bool run_tasks(running_job& job, int together, std::vector<int>& left, const task_set::body& body,
+                 const taker& take);
   [[noreturn]] void fail(running_job& job, const task_set& set, const task_report& report);
 
   /// What a cancelled job throws.
@@ -84,7 +93,8 @@ class scheduler {
   std::atomic<bool> stopping_{false};
   std::atomic<bool> executors_ended_{false};  // whatever was sent and has not reported never will
 
-  std::mutex polling_;  // one thread polls the port at a time
+  std::timed_mutex together_;  // two stages that wait for all their tasks could starve each other
+  std::mutex polling_;         // one thread polls the port at a time
   std::mutex mutex_;
   std::map<int, std::uint64_t> alive_;  // slot to epoch
   std::set<std::shared_ptr<task_set>> active_;

@@ -60,6 +60,7 @@ void task_set::run(const task_order& order) {
     const watchdog::watch watched(owner_.dog(), {&task, action_, job_, stage_, begin});
     const updates_scope adding(report.updates);
     const task_scope scope(owner_);
+    const gathering_scope meeting(gathering_.get(), task.partition());
     if (!task.cancelled()) report.result = run_(task, task.partition());
     if (task.cancelled()) report.what = outcome::cancelled;
   } catch (const fetch_failure&) {
@@ -75,9 +76,17 @@ void task_set::run(const task_order& order) {
   deliver(std::move(report));
 }
 
+void task_set::cancel() {
+  cancel_.store(true, std::memory_order_relaxed);
+  if (gathering_ != nullptr) gathering_->break_up();
+}
+
 void task_set::deliver(task_report report) {
   // Notified under the lock: the waiting job may end and destroy what this thread still uses.
   const std::lock_guard lock(mutex_);
+  // Whoever waits for this task waits no longer, and reports after it.
+  if (gathering_ != nullptr && report.index >= 0 && report.what != task_report::outcome::done)
+    cancel();
   reports_.push_back(std::move(report));
   arrived_.notify_one();
 }

@@ -7,11 +7,13 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
 
 #include "engine/executor_port.hpp"
+#include "engine/gathering.hpp"
 #include "millrace/detail/engine/accumulators.hpp"
 #include "millrace/detail/engine/jobs.hpp"
 
@@ -39,14 +41,16 @@ class task_set {
  public:
   using body = std::function<task_result(task_context& task, int partition)>;
 
+  /// `together`: the tasks run at the same time, and may meet.
   task_set(scheduler& owner, std::string_view action, int job, int stage,
-           std::vector<int> partitions, body run)
+           std::vector<int> partitions, body run, bool together)
       : owner_(owner),
         action_(action),
         job_(job),
         stage_(stage),
         partitions_(std::move(partitions)),
-        run_(std::move(run)) {}
+        run_(std::move(run)),
+        gathering_(together ? std::make_unique<gathering>(size()) : nullptr) {}
 
   int job() const { return job_; }
   int stage() const { return stage_; }
@@ -61,7 +65,7 @@ class task_set {
   /// The reports that arrived; waits up to `timeout` for one.
   std::vector<task_report> take(std::chrono::milliseconds timeout);
 
-  void cancel() { cancel_.store(true, std::memory_order_relaxed); }
+  void cancel();
   const std::atomic<bool>& cancelling() const { return cancel_; }
 
  private:
@@ -71,6 +75,7 @@ class task_set {
   const int stage_;
   const std::vector<int> partitions_;
   const body run_;
+  const std::unique_ptr<gathering> gathering_;
   std::atomic<bool> cancel_{false};
   std::mutex mutex_;
   std::condition_variable arrived_;

@@ -62,6 +62,7 @@ class node {
     std::vector<node_ptr> parents;  // read partition by partition, in the same task
     std::vector<shuffle_ptr> shuffles;
     partitioner_ptr by_key;  // null: not partitioned by key
+    bool together = false;   // its tasks run at the same time; so do those of what is made of it
   };
   explicit node(facts f);
   node(const node&) = delete;
@@ -75,6 +76,7 @@ class node {
   std::span<const node_ptr> parents() const { return facts_.parents; }
   std::span<const shuffle_ptr> shuffles() const { return facts_.shuffles; }
   const partitioner_ptr& by_key() const { return facts_.by_key; }
+  bool together() const { return facts_.together; }
   const context_ptr& context() const { return facts_.context; }
 
   /// Computes a partition: called in a task, by `task_context::open` alone (which looks for a kept

@@ -90,6 +90,8 @@ node_ptr map_partitions(std::vector<node_ptr> parents, const row_type& rows,
 /// Each partition of the left with each of the right.
 node_ptr cross_partitions(const node_ptr& left, const node_ptr& right, const row_type& rows,
                           std::string_view operation, partition_loop run);
+/// The same rows; its tasks run at the same time.
+node_ptr barrier(const node_ptr& parent);
 /// At most `partitions`, each made of parent's partitions that lie side by side; nothing is moved.
 node_ptr coalesce(const node_ptr& parent, int partitions);
 

@@ -45,6 +45,7 @@ class engine final : public dataset_context {
   std::uint64_t number() const { return number_; }
 
   int default_parallelism() const override;
+  int threads() const { return threads_; }
   bool parallelism_is_set() const override;
   void check_running() const override;
   void forget_shuffle(std::int64_t shuffle) noexcept override;
