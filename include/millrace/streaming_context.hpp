@@ -16,6 +16,7 @@
 #include "millrace/detail/streaming/directory.hpp"
 #include "millrace/detail/streaming/stream_engine.hpp"
 #include "millrace/dstream.hpp"
+#include "millrace/file_stream_options.hpp"
 #include "millrace/source.hpp"
 #include "millrace/streaming_listener.hpp"
 
@@ -59,15 +60,6 @@ struct queue_stream_options {
   bool one_at_a_time = true;
   /// What a batch gets that finds the queue empty; else it is empty too.
   std::optional<rdd<T>> fallback = std::nullopt;
-};
-
-struct file_stream_options {
-  /// Files for which it returns true are read; by default all.
-  std::function<bool(const std::string& path)> filter{};
-  /// Else what is there at `start` belongs to the first batch.
-  bool new_files_only = true;
-  /// Whether the directories below are looked into too.
-  bool recursive = false;
 };
 
 /// A handle: copies share one streaming context. It goes from initialized over active to stopped
@@ -137,8 +129,8 @@ class streaming_context {
   /// takes an `mr::emit<T>&` as well. It runs in a task; a file is a partition.
   template <class T, class F>
   dstream<T> file_stream(std::string directory, F read, file_stream_options options = {}) const {
-    const dstream<std::string> paths(
-        detail::path_directory(core(), directory_of(std::move(directory), std::move(options))));
+    const dstream<std::string> paths(detail::path_directory(
+        core(), detail::directory_of(std::move(directory), std::move(options))));
     const auto rows = paths.flat_map(std::move(read));
     using U = typename decltype(rows)::row_type;
     if constexpr (std::is_same_v<T, U>) return rows;
@@ -248,8 +240,6 @@ class streaming_context {
   const detail::stream_engine_ptr& core() const;
 
  private:
-  static detail::directory_options directory_of(std::string directory, file_stream_options options);
-
   struct state_type;
   explicit streaming_context(std::shared_ptr<state_type> state) : state_(std::move(state)) {}
 

@@ -66,29 +66,16 @@ dstream<std::string_view> streaming_context::socket_text_stream(std::string host
   return stream(socket::text{.host = std::move(host), .port = static_cast<std::uint16_t>(port)});
 }
 
-detail::directory_options streaming_context::directory_of(std::string directory,
-                                                          file_stream_options options) {
-  detail::directory_options o{std::move(directory), options.new_files_only, options.recursive};
-  if (options.filter != nullptr) {
-    using filter = std::function<bool(const std::string&)>;
-    o.filter = detail::keep_function(std::move(options.filter));
-    o.wanted = [](const void* f, const std::string& path) {
-      return (*static_cast<const filter*>(f))(path);
-    };
-  }
-  return o;
-}
-
 dstream<std::string_view> streaming_context::text_file_stream(std::string directory,
                                                               file_stream_options options) const {
-  return dstream<std::string_view>(
-      detail::text_directory(core(), directory_of(std::move(directory), std::move(options))));
+  return dstream<std::string_view>(detail::text_directory(
+      core(), detail::directory_of(std::move(directory), std::move(options))));
 }
 
 dstream<std::string_view> streaming_context::binary_records_stream(
     std::string directory, std::int64_t length, file_stream_options options) const {
   return dstream<std::string_view>(detail::record_directory(
-      core(), directory_of(std::move(directory), std::move(options)), length));
+      core(), detail::directory_of(std::move(directory), std::move(options)), length));
 }
 
 void streaming_context::remember(std::chrono::milliseconds at_least) const {

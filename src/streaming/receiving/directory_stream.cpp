@@ -8,6 +8,7 @@
 #include "millrace/detail/streaming/replay.hpp"
 #include "millrace/detail/streaming/stream_engine.hpp"
 #include "millrace/error.hpp"
+#include "millrace/file_stream_options.hpp"
 #include "streaming/receiving/seen_files.hpp"
 #include "streaming/recovery/encoded.hpp"
 
@@ -179,6 +180,18 @@ class directory_stream_node final : public input_stream, public replayable_input
 };
 
 }  // namespace
+
+directory_options directory_of(std::string directory, file_stream_options options) {
+  directory_options o{std::move(directory), options.new_files_only, options.recursive};
+  if (options.filter != nullptr) {
+    using filter = std::function<bool(const std::string&)>;
+    o.filter = keep_function(std::move(options.filter));
+    o.wanted = [](const void* f, const std::string& path) {
+      return (*static_cast<const filter*>(f))(path);
+    };
+  }
+  return o;
+}
 
 stream_ptr directory_stream(const stream_engine_ptr& engine, directory_options o, file_reading f) {
   if (o.directory.empty())

@@ -1,0 +1,89 @@
+// Files that become visible when their batch is committed.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "millrace/detail/dataset/row_type.hpp"
+#include "millrace/sink.hpp"
+
+namespace millrace::file {
+
+struct writing_options {
+  /// `gzip`, `zstd`, `lz4`, `bzip2`; the names end in `.gz`, `.zst`, `.lz4`, `.bz2` then.
+  std::string compression{};
+  /// A partition goes on in another file once one has so many bytes, before compression; 0: never.
+  std::uint64_t roll_bytes = 0;
+  /// Whether a partition without rows makes a file too.
+  bool empty_files = false;
+};
+
+}  // namespace millrace::file
+
+namespace millrace::detail {
+
+/// How rows become the bytes of a file.
+struct file_format {
+  std::string_view extension;  // a literal, ".txt"
+  std::string header{};        // what each file begins with
+  std::shared_ptr<const void> state{};
+  void (*print)(const void* state, const void* row, std::string& out) = nullptr;
+};
+
+struct written_file {
+  std::string temporary;  // both below the sink's directory
+  std::string name;
+};
+using written_files = std::vector<written_file>;
+
+/// What copies of a sink share: the outputs that this run of the program has begun to write.
+class file_output_state;
+std::shared_ptr<file_output_state> new_file_output();
+
+struct file_output {
+  const std::string& directory;
+  const file::writing_options& options;
+  const std::shared_ptr<file_output_state>& state;
+};
+
+/// The rows of one partition and attempt, into files where nobody looks. One thread. What it wrote
+/// is removed when it is destroyed without `finish`.
+class part_writer {
+ public:
+  part_writer(const file_output& to, const output_id& id, file_format format);
+  ~part_writer();
+  part_writer(const part_writer&) = delete;
+  part_writer& operator=(const part_writer&) = delete;
+
+  void add(const void* row);
+  /// All of it is on disk.
+  written_files finish();
+
+ private:
+  struct open_file;
+  void open();
+  void flush();
+  void end();
+
+  file_output to_;
+  file_format format_;
+  std::string temporary_;  // what names begin with
+  std::string name_;
+  std::string end_;  // and what they end with
+  std::string text_;
+  std::unique_ptr<open_file> file_;
+  written_files files_;
+  bool finished_ = false;
+};
+
+/// A row a line.
+file_format text_lines(const row_type& rows);
+
+bool files_committed(const file_output& to, const output_id& batch);
+void commit_files(const file_output& to, const output_id& batch,
+                  const std::vector<written_files>& partitions);
+
+}  // namespace millrace::detail
