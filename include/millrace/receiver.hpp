@@ -11,6 +11,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "millrace/bad_record.hpp"
 #include "millrace/detail/dataset/row_buffer.hpp"
 #include "millrace/detail/dataset/row_traits.hpp"
 
@@ -39,6 +40,9 @@ class receiver_base {
   /// Something is wrong that it can live with: the listeners' `receiver_error`, and the log.
   void report_error(std::string text) const;
   void report_error(std::string text, const std::exception& why) const;
+  /// Does with a record that it can't take what `policy` says, as `millrace::reject`. An empty
+  /// source stands for the receiver. False: that is fatal, and the stream fails.
+  bool reject(on_bad_record policy, const bad_record& what) const;
   /// Reports the text; then `on_stop`, the delay, `on_start`. Returns at once. By default the delay
   /// is streaming.receiverRestartDelay. What was stored stays.
   void restart(std::string text) const;
@@ -56,6 +60,9 @@ class receiver_base {
 
   /// For listeners and the log; by default the name of the class.
   virtual std::string description() const;
+  /// What it will ask of `reject`: a stream that is to keep bad records and has no place for them
+  /// is refused at start.
+  virtual on_bad_record bad_records() const { return on_bad_record::fail; }
 
  protected:
   explicit receiver_base(const row_type& rows) : rows_(&rows) {}

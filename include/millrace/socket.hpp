@@ -62,7 +62,7 @@ struct text {
   std::uint16_t port = 0;
   /// Bytes that a line may have, its end not counted.
   std::size_t max_line = std::size_t{1} << 20;
-  /// What becomes of a longer one.
+  /// What becomes of a longer one; of it the first max_line bytes are kept as a dead letter.
   millrace::on_bad_record on_bad_record = millrace::on_bad_record::fail;
   std::chrono::milliseconds retry_first{100};
   std::chrono::milliseconds retry_most{5000};

@@ -47,12 +47,14 @@ concept receiver_source = requires(const S& source) {
 ///       std::int64_t records(const range& r) const;                           // optional
 ///       void resume(const range& last);                                       // optional
 ///       void committed(const range& r);                                       // optional
+///       mr::on_bad_record on_bad_record = mr::on_bad_record::fail;            // optional
 ///       int at = 0;
 ///     };
 ///
 /// The source is copied: `next` is called by one thread, on a copy that keeps what it changes;
 /// `read` and `partitions` by several threads, on one that stays as it was given. `records` lets
-/// listeners and back-pressure know how many there are. What rows view must live until `read`
+/// listeners and back-pressure know how many there are. A record that can't be taken `read` gives
+/// to `mr::reject`, with the source's policy. What rows view must live until `read`
 /// returns. What any of them throws fails the batch.
 ///
 /// With a checkpoint directory a range is on the disk before anything of its batch runs, and it is
@@ -92,6 +94,7 @@ struct range_functions {
   const row_type* range;                               // how it is encoded
   void (*resume)(void* driver, const void* last);      // null: begins anew
   void (*committed)(void* driver, const void* range);  // null: does not care
+  on_bad_record bad_records = on_bad_record::fail;
 };
 stream_ptr range_stream(const stream_engine_ptr& engine, const row_type& rows, range_functions f);
 
@@ -110,6 +113,9 @@ range_functions range_functions_of(const S& source) {
     committed = [](void* driver, const void* done) {
       static_cast<S*>(driver)->committed(*static_cast<const range*>(done));
     };
+  on_bad_record bad_records = on_bad_record::fail;
+  if constexpr (requires { on_bad_record{source.on_bad_record}; })
+    bad_records = source.on_bad_record;
   return {std::make_shared<S>(source),
           std::make_shared<const S>(source),
           [](void* driver, const batch_limits& limits) -> function_state {
@@ -131,7 +137,8 @@ range_functions range_functions_of(const S& source) {
           },
           &row_type_of<range>(),
           resume,
-          committed};
+          committed,
+          bad_records};
 }
 
 template <class S>

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "millrace/bad_record.hpp"
+
 namespace millrace {
 
 using event_time = std::chrono::sys_time<std::chrono::microseconds>;
@@ -22,6 +24,14 @@ struct receiver_info {
   bool active = false;
   std::string last_error_message;
   std::optional<event_time> last_error_time;
+};
+
+struct bad_record_info {
+  int stream_id = -1;  ///< of the receiver; -1: it came up in a task
+  std::optional<std::chrono::sys_time<std::chrono::milliseconds>> batch_time;  ///< where known
+  on_bad_record policy = on_bad_record::fail;
+  std::string message;     ///< source, reason, position and size; never the record itself
+  std::int64_t count = 0;  ///< of bad records that this source has had
 };
 
 struct output_operation_info {
@@ -58,6 +68,7 @@ class streaming_listener {
   virtual void receiver_started(const receiver_info&) {}
   virtual void receiver_error(const receiver_info&) {}
   virtual void receiver_stopped(const receiver_info&) {}
+  virtual void bad_record(const bad_record_info&) {}
   virtual void batch_submitted(const batch_info&) {}
   virtual void batch_started(const batch_info&) {}
   virtual void batch_completed(const batch_info&) {}

@@ -87,6 +87,7 @@ const char* name_of(event::kind what) {
     case event::kind::receiver_started: return "receiver_started";
     case event::kind::receiver_error: return "receiver_error";
     case event::kind::receiver_stopped: return "receiver_stopped";
+    case event::kind::bad_record: return "bad_record";
   }
   return "unknown";
 }

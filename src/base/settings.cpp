@@ -17,6 +17,10 @@ using type = setting_type;
 
 // Sorted by name. What is not here does not exist: a setting is added together with its reader.
 constexpr std::array table{
+    setting_info{"deadLetters.directory", type::text, "",
+                 "where bad records are kept; unset: dead_letters in the checkpoint directory"},
+    setting_info{"deadLetters.maxBytes", type::size, "1g",
+                 "bytes that kept bad records may have; a further one is a failure", 1},
     setting_info{"default.parallelism", type::integer, "",
                  "partitions where an operation is given no number; unset: one a core", 1},
     setting_info{"event.log", type::text, "",

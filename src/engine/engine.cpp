@@ -6,6 +6,7 @@
 #include "engine/checkpoints.hpp"
 #include "engine/scheduler.hpp"
 #include "millrace/detail/base/log.hpp"
+#include "millrace/detail/engine/bad_records.hpp"
 #include "millrace/error.hpp"
 #include "storage/memory_budget.hpp"
 #include "storage/spill_space.hpp"
@@ -27,6 +28,7 @@ engine::engine(options o)
   static std::atomic<std::uint64_t> engines{0};
   number_ = engines.fetch_add(1);
   checkpoints_ = std::make_unique<checkpoints>();
+  bad_records_ = std::make_unique<bad_records>(conf_, events_);
   async_ = std::make_unique<async_threads>();
   scheduler_ = std::make_unique<scheduler>(*this, std::move(executors), o.max_failures);
 }
@@ -57,6 +59,7 @@ void engine::stop() {
   if (stopped_.exchange(true)) return;
   scheduler_->stop();
   async_->join();
+  bad_records_->close();
   events_.flush();
 }
 

@@ -16,6 +16,7 @@ using namespace std::chrono_literals;
 
 namespace {
 thread_local job_lane* current_lane = nullptr;
+thread_local std::int64_t current_batch = -1;
 
 // A stage whose inputs are lost again and again is given up: something kills executors.
 constexpr int most_rounds = 4;
@@ -24,8 +25,13 @@ constexpr int most_losses = 4;
 constexpr auto executor_deadline = 30s;
 }  // namespace
 
-lane_scope::lane_scope(job_lane& lane) : before_(std::exchange(current_lane, &lane)) {}
-lane_scope::~lane_scope() { current_lane = before_; }
+lane_scope::lane_scope(job_lane& lane, std::int64_t batch_time)
+    : before_(std::exchange(current_lane, &lane)),
+      batch_before_(std::exchange(current_batch, batch_time)) {}
+lane_scope::~lane_scope() {
+  current_lane = before_;
+  current_batch = batch_before_;
+}
 
 struct scheduler::running_job {
   int id;
@@ -293,7 +299,7 @@ bool scheduler::run_tasks(running_job& job, int together, std::vector<int>& left
     accumulator_updates updates{};
   };
   auto set = std::make_shared<task_set>(*this, job.what.action, job.id, next_stage_.fetch_add(1),
-                                        left, body, together >= 0);
+                                        current_batch, left, body, together >= 0);
   const int n = set->size();
   std::vector<attempts> tasks(static_cast<std::size_t>(n));
   for (auto& t : tasks) t.number = std::max(together, 0);

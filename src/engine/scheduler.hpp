@@ -50,6 +50,7 @@ class scheduler {
   void stop();
   /// Whether the calling thread runs a task of ours.
   bool in_task() const;
+  engine& owner() const { return owner_; }
 
  private:
   struct running_job;

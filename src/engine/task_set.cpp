@@ -4,18 +4,25 @@
 
 #include "engine/scheduler.hpp"
 #include "engine/stored.hpp"
+#include "millrace/detail/engine/bad_records.hpp"
+#include "millrace/error.hpp"
 
 namespace millrace::detail {
 
 namespace {
 
-thread_local const scheduler* current = nullptr;  // whose task this thread runs
+// Whose task this thread runs, and of which batch.
+struct running_task {
+  const scheduler* owner = nullptr;
+  std::int64_t batch_time = -1;
+};
+thread_local running_task current;
 
 /// A task may run a job of another context; not of its own.
 struct task_scope {
-  explicit task_scope(const scheduler& owner) : before(std::exchange(current, &owner)) {}
+  explicit task_scope(running_task task) : before(std::exchange(current, task)) {}
   ~task_scope() { current = before; }
-  const scheduler* before;
+  running_task before;
 };
 
 /// A task's view of what its engine keeps.
@@ -43,7 +50,7 @@ class engine_task final : public task_context {
 
 }  // namespace
 
-bool scheduler::in_task() const { return current == this; }
+bool scheduler::in_task() const { return current.owner == this; }
 
 void task_order::run() const { set->run(*this); }
 
@@ -59,7 +66,7 @@ void task_set::run(const task_order& order) {
   try {
     const watchdog::watch watched(owner_.dog(), {&task, action_, job_, stage_, begin});
     const updates_scope adding(report.updates);
-    const task_scope scope(owner_);
+    const task_scope scope({&owner_, batch_time_});
     const gathering_scope meeting(gathering_.get(), task.partition());
     if (!task.cancelled()) report.result = run_(task, task.partition());
     if (task.cancelled()) report.what = outcome::cancelled;
@@ -108,3 +115,14 @@ std::vector<task_report> task_set::take(std::chrono::milliseconds timeout) {
 }
 
 }  // namespace millrace::detail
+
+namespace millrace {
+
+void reject(on_bad_record policy, const bad_record& what) {
+  const auto& task = detail::current;
+  if (task.owner == nullptr)
+    throw usage_error("reject: called outside of a task; a receiver has a member of that name");
+  task.owner->owner().rejected().reject(policy, what, {-1, task.batch_time});
+}
+
+}  // namespace millrace

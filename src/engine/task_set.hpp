@@ -42,12 +42,13 @@ class task_set {
   using body = std::function<task_result(task_context& task, int partition)>;
 
   /// `together`: the tasks run at the same time, and may meet.
-  task_set(scheduler& owner, std::string_view action, int job, int stage,
+  task_set(scheduler& owner, std::string_view action, int job, int stage, std::int64_t batch_time,
            std::vector<int> partitions, body run, bool together)
       : owner_(owner),
         action_(action),
         job_(job),
         stage_(stage),
+        batch_time_(batch_time),
         partitions_(std::move(partitions)),
         run_(std::move(run)),
         gathering_(together ? std::make_unique<gathering>(size()) : nullptr) {}
@@ -73,6 +74,7 @@ class task_set {
   const std::string_view action_;
   const int job_;
   const int stage_;
+  const std::int64_t batch_time_;  // -1: it is of no batch
   const std::vector<int> partitions_;
   const body run_;
   const std::unique_ptr<gathering> gathering_;

@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "millrace/detail/base/log.hpp"
+#include "millrace/detail/engine/bad_records.hpp"
 #include "millrace/detail/storage/file_system.hpp"
 #include "millrace/error.hpp"
 #include "millrace/socket.hpp"
@@ -105,6 +106,7 @@ void streaming_context::start() const {
   const bool first = core()->state() == detail::stream_engine::life::initialized;
   if (first && !state_->checkpoint.empty()) {
     detail::file_system_for(state_->checkpoint).make_directories(state_->checkpoint);
+    context().core()->rejected().directory(state_->checkpoint + "/dead_letters");
     detail::log_warn(
         "this version writes no checkpoints: if the program ends, state and what was received are "
         "lost, and it begins anew. Checkpoint directory: " +

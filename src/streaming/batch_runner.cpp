@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "millrace/detail/engine/bad_records.hpp"
 #include "millrace/error.hpp"
 
 namespace millrace::detail {
@@ -136,9 +137,10 @@ void batch_runner::run(batch& b, std::size_t job) {
   if (core_.events().wanted())
     publish(event::kind::output_operation_started, std::string(operation.operation));
   try {
-    const lane_scope lane(operation.lane);
+    const lane_scope lane(operation.lane, count_of(b.time));
     operation.function.run(operation.function.function.get(), dataset, b.time);
     if (job + 1 == b.jobs.size()) settle(b);
+    core_.rejected().sync();
   } catch (...) {
     if (core_.events().wanted())
       publish(event::kind::output_operation_failed, describe(std::current_exception()));

@@ -25,6 +25,7 @@ void listening::tell(const event& happened) {
     case event::kind::receiver_started:
     case event::kind::receiver_error:
     case event::kind::receiver_stopped: return tell_of_receiver(happened);
+    case event::kind::bad_record: return tell_of_bad_record(happened);
     case event::kind::batch_submitted:
     case event::kind::batch_started:
     case event::kind::batch_completed:
@@ -48,6 +49,17 @@ void listening::tell_of_receiver(const event& happened) {
   receiver.active = happened.what == event::kind::receiver_started;
   if (receiver.active) to_->receiver_started(receiver);
   else to_->receiver_stopped(receiver);
+}
+
+void listening::tell_of_bad_record(const event& happened) {
+  bad_record_info info;
+  info.stream_id = static_cast<int>(happened.stream);
+  if (happened.batch_time != -1) info.batch_time = batch_time_of(happened);
+  if (happened.description == "quarantine") info.policy = on_bad_record::quarantine;
+  else if (happened.description == "skip") info.policy = on_bad_record::skip;
+  info.message = happened.text;
+  info.count = happened.records;
+  to_->bad_record(info);
 }
 
 void listening::tell_of_batch(const event& happened) {

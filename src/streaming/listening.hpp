@@ -22,6 +22,7 @@ class listening {
   // On the bus's thread.
   void tell(const event& happened);
   void tell_of_receiver(const event& happened);
+  void tell_of_bad_record(const event& happened);
   void tell_of_batch(const event& happened);
   void tell_of_output(const event& happened);
 

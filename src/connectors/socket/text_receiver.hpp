@@ -23,6 +23,7 @@ class text_receiver final : public receiver_port {
   void cut() override;
   void resume() noexcept override;
   std::string description() const override;
+  on_bad_record bad_records() const override { return options_.on_bad_record; }
 
  private:
   socket::text options_;

@@ -114,6 +114,13 @@ class recording_sink : public receiver_sink {
     reports_.push_back(std::move(text));
     changed_.notify_all();
   }
+  void reject(on_bad_record policy, const bad_record& what) override {
+    if (policy == on_bad_record::fail) throw error(std::string(what.reason));
+    const std::lock_guard lock(mutex_);
+    rejected_.push_back(std::string(what.reason) + ", " + std::string(what.position) + ": " +
+                        std::string(what.bytes));
+    changed_.notify_all();
+  }
   void fail(std::exception_ptr why) noexcept override {
     const std::lock_guard lock(mutex_);
     failures_.push_back(describe(why));
@@ -135,6 +142,7 @@ class recording_sink : public receiver_sink {
   }
   lines await_reports(std::size_t count) { return await(reports_, count); }
   lines await_failures(std::size_t count) { return await(failures_, count); }
+  lines await_rejected(std::size_t count) { return await(rejected_, count); }
   lines reports() { return await_reports(0); }
   std::size_t bytes() {
     const std::lock_guard lock(mutex_);
@@ -158,7 +166,7 @@ class recording_sink : public receiver_sink {
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  lines lines_, reports_, failures_;
+  lines lines_, reports_, rejected_, failures_;
   std::size_t bytes_ = 0;
   std::size_t most_ = SIZE_MAX;
   bool paused_ = false;
@@ -293,7 +301,7 @@ TEST_F(SocketTextThreads, a_line_that_is_too_long_fails) {
   sink.await_lines(*port, 1);
   const lines failures = sink.await_failures(1);
   EXPECT_NE(failures[0].find("longer than max_line"), std::string::npos) << failures[0];
-  EXPECT_NE(failures[0].find("10 bytes"), std::string::npos) << failures[0];
+  EXPECT_NE(failures[0].find("= 10 bytes"), std::string::npos) << failures[0];
   port->stop();
 }
 
@@ -304,9 +312,10 @@ TEST_F(SocketTextThreads, a_line_that_is_too_long_is_skipped_and_counted) {
   there.accept();
   there.send("a\n" + std::string(5'000'000, 'x') + "\nb\n");
   EXPECT_EQ(sink.await_lines(*port, 2), (lines{"a", "b"}));
-  const lines reports = sink.await_reports(1);
-  EXPECT_EQ(reports.size(), 1U);
-  EXPECT_NE(reports[0].find("left out: 1"), std::string::npos) << reports[0];
+  const lines rejected = sink.await_rejected(1);
+  EXPECT_EQ(rejected.size(), 1U);
+  EXPECT_NE(rejected[0].find("longer than max_line = 10 bytes"), std::string::npos) << rejected[0];
+  EXPECT_TRUE(rejected[0].ends_with(", byte 2: xxxxxxxxxx")) << rejected[0];
   port->stop();
 }
 

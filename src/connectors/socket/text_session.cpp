@@ -34,6 +34,7 @@ void text_session::connect() {
     if (failed) return self->lost("could not connect: " + failed.message());
     log_info("connected to " + self->peer_);
     self->connected_ = true;
+    ++self->connection_;
     error_code ignored;
     self->socket_.non_blocking(true, ignored);
     self->wait_for_bytes();
@@ -108,7 +109,7 @@ void text_session::wait_for_bytes() {
 
 void text_session::read() {
   error_code failed;
-  std::int64_t too_long = 0;
+  std::vector<line_buffer::long_line> too_long;
   std::size_t total = 0;
   std::size_t not_stored = 0;
   std::size_t dropped = 0;
@@ -148,7 +149,7 @@ void text_session::read() {
 }
 
 void text_session::cut() {
-  std::int64_t too_long = 0;
+  std::vector<line_buffer::long_line> too_long;
   {
     const std::lock_guard lock(mutex_);
     store_lines();
@@ -158,21 +159,23 @@ void text_session::cut() {
 }
 
 /// Does with lines that were too long what the options say; false: the stream fails. Any thread.
-bool text_session::tolerates(std::int64_t too_long) {
-  if (too_long == 0) return true;
-  if (options_.on_bad_record == on_bad_record::fail) {
-    give_up(std::make_exception_ptr(
-        error("a line is longer than max_line; raise it if that is right, or leave such lines out "
-              "with .on_bad_record = mr::on_bad_record::skip: " +
-              std::to_string(options_.max_line) + " bytes, " + peer_)));
+bool text_session::tolerates(const std::vector<line_buffer::long_line>& too_long) {
+  if (too_long.empty()) return true;
+  try {
+    const std::string source = "socket text " + peer_;
+    const std::string reason =
+        "a line is longer than max_line = " + std::to_string(options_.max_line) +
+        " bytes; its beginning is all that is left of it";
+    for (const line_buffer::long_line& line : too_long)
+      sink_.reject(options_.on_bad_record, {source,
+                                            "connection " + std::to_string(connection_) +
+                                                ", byte " + std::to_string(line.offset),
+                                            reason, line.bytes});
+    return true;
+  } catch (...) {
+    give_up(std::current_exception());
     return false;
   }
-  const std::string what = "socket text " + peer_ +
-                           ": lines longer than max_line = " + std::to_string(options_.max_line) +
-                           " bytes were left out: " + std::to_string(too_long);
-  log_warn(what);
-  sink_.report(what);
-  return true;
 }
 
 /// REQUIRES: the lock is held.

@@ -35,7 +35,7 @@ class text_session : public std::enable_shared_from_this<text_session> {
   void lost(const std::string& why);
   void report_dropped(std::size_t bytes);
   void retry();
-  bool tolerates(std::int64_t too_long);
+  bool tolerates(const std::vector<line_buffer::long_line>& too_long);
   void give_up(std::exception_ptr why);
 
   const socket::text options_;
@@ -50,6 +50,7 @@ class text_session : public std::enable_shared_from_this<text_session> {
   bool outage_ = false;   // it has been said that the server is away
   bool connected_ = false;
   std::string peer_;
+  std::int64_t connection_ = 0;  // how many there have been
 
   std::mutex mutex_;  // guards what follows: the batch clock's thread cuts
   line_buffer lines_;

@@ -39,6 +39,7 @@ void line_buffer::renew(std::size_t piece_at) {
   if (piece != 0) std::memcpy(fresh.get(), memory_.get() + piece_at, piece);
   memory_ = std::move(fresh);
   capacity_ = capacity;
+  shift_ += piece_at;
   begin_ = lines_end_ = 0;
   end_ = piece;
 }
@@ -61,8 +62,9 @@ void line_buffer::received(std::size_t n) {
   if (last != nullptr) lines_end_ = static_cast<std::size_t>(last + 1 - memory_.get());
   if (end_ - lines_end_ > longest_line_) {
     cut();
-    ++too_long_;
+    leave_out(begin_);
     discarding_ = true;
+    shift_ += end_ - begin_;
     end_ = begin_;
   }
 }
@@ -73,6 +75,7 @@ void line_buffer::discard(std::size_t from) {
   const char* const last = memory_.get() + end_;
   const char* at = std::find_if<const char*>(memory_.get() + from, last, is_end);
   if (at == last) {
+    shift_ += end_ - from;
     end_ = begin_ = lines_end_ = from;
     return;
   }
@@ -88,6 +91,7 @@ std::size_t line_buffer::end(bool whole) {
   cut();
   const std::size_t dropped = end_ - begin_;
   end_ = begin_;
+  shift_ = 0 - begin_;
   discarding_ = after_return_ = false;
   return dropped;
 }
@@ -107,6 +111,7 @@ void line_buffer::cut() {
   if (!fits) return renew(block_end);
   begin_ = lines_end_ = next;
   end_ = next + piece;
+  shift_ -= readable_after;
 }
 
 /// Keeps the lines in [from, to) that are not too long.
@@ -126,11 +131,16 @@ void line_buffer::check_lines(std::size_t from, std::size_t to) {
     const char* const far = std::find_if(text + reach, text + to, is_end);
     std::size_t after = static_cast<std::size_t>(far - text);
     if (far != text + to) after += *far == '\r' && after + 1 < to && far[1] == '\n' ? 2 : 1;
-    ++too_long_;
+    leave_out(line);
     keep(good, line);
     good = line = after;
   }
   keep(good, to);
+}
+
+/// REQUIRES: more than a line's longest is held from here on.
+void line_buffer::leave_out(std::size_t line) {
+  too_long_.push_back({line + shift_, std::string(memory_.get() + line, longest_line_)});
 }
 
 void line_buffer::keep(std::size_t from, std::size_t to) {
@@ -143,7 +153,9 @@ std::vector<text_block> line_buffer::take() {
   return std::exchange(ready_, {});
 }
 
-std::int64_t line_buffer::take_too_long() { return std::exchange(too_long_, 0); }
+std::vector<line_buffer::long_line> line_buffer::take_too_long() {
+  return std::exchange(too_long_, {});
+}
 
 std::int64_t count_lines(std::string_view text) {
   const auto feeds = std::count(text.begin(), text.end(), '\n');

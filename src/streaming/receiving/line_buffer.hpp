@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -15,7 +16,7 @@ namespace millrace::detail {
 /// Cuts a stream of bytes into blocks of whole lines, without copying but for the piece of a line
 /// that stands at the end of a block. A line ends with "\n", "\r\n" or "\r" alone; a "\r" that is
 /// the last byte so far ends its line at once, and a "\n" that follows later is left out. Lines
-/// that are longer than the limit (their end not counted) are left out and counted.
+/// that are longer than the limit (their end not counted) are left out; their beginnings are kept.
 ///
 /// Not thread-safe.
 class line_buffer {
@@ -44,13 +45,19 @@ class line_buffer {
   /// All whole lines so far.
   std::vector<text_block> take();
 
+  /// The beginning of a line that was left out: as many bytes as a line may have.
+  struct long_line {
+    std::uint64_t offset;  // of its first byte, from the stream's beginning
+    std::string bytes;
+  };
   /// Lines left out since this was last asked.
-  std::int64_t take_too_long();
+  std::vector<long_line> take_too_long();
 
  private:
   void cut();
   void check_lines(std::size_t from, std::size_t to);
   void keep(std::size_t from, std::size_t to);
+  void leave_out(std::size_t line);
   void discard(std::size_t from);
   void renew(std::size_t piece_at);
 
@@ -65,7 +72,8 @@ class line_buffer {
 
   bool after_return_ = false;  // the last byte taken was a '\r': a '\n' that follows belongs to it
   bool discarding_ = false;    // inside of a line that is too long
-  std::int64_t too_long_ = 0;
+  std::vector<long_line> too_long_;
+  std::uint64_t shift_ = 0;  // memory_[i] is byte i + shift_ of the stream, wrapping around
   std::vector<text_block> ready_;
 };
 

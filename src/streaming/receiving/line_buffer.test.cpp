@@ -125,8 +125,13 @@ TEST(LineBuffer, lines_that_are_too_long_are_left_out_and_counted) {
         f.feed(text.substr(cut));
         f.take();
         ASSERT_EQ(f.read(), (lines{"short", "tenletters", "b"})) << cut << " " << take;
-        ASSERT_EQ(f.buffer.take_too_long(), 2) << cut;
-        ASSERT_EQ(f.buffer.take_too_long(), 0);
+        const auto left_out = f.buffer.take_too_long();
+        ASSERT_EQ(left_out.size(), 2U) << cut;
+        EXPECT_EQ(left_out[0].bytes, std::string(10, 'x'));
+        EXPECT_EQ(left_out[0].offset, text.find('x'));
+        EXPECT_EQ(left_out[1].bytes, std::string(10, 'y'));
+        EXPECT_EQ(left_out[1].offset, text.find('y')) << cut << " " << take;
+        ASSERT_TRUE(f.buffer.take_too_long().empty());
       }
     }
   }
@@ -139,7 +144,9 @@ TEST(LineBuffer, a_long_line_that_never_ends_needs_no_memory) {
   f.feed("\nafter\n");
   f.take();
   EXPECT_EQ(f.read(), (lines{"after"}));
-  EXPECT_EQ(f.buffer.take_too_long(), 1);
+  const auto left_out = f.buffer.take_too_long();
+  ASSERT_EQ(left_out.size(), 1U);
+  EXPECT_EQ(left_out[0].bytes.size(), 1000U);
 }
 
 TEST(LineBuffer, a_line_longer_than_a_block) {
@@ -148,7 +155,7 @@ TEST(LineBuffer, a_line_longer_than_a_block) {
   f.feed("a\n" + line + "\nb\n");
   f.take();
   EXPECT_EQ(f.read(), (lines{"a", line, "b"}));
-  EXPECT_EQ(f.buffer.take_too_long(), 0);
+  EXPECT_TRUE(f.buffer.take_too_long().empty());
 }
 
 TEST(LineBuffer, random_text_in_random_pieces) {
@@ -157,7 +164,7 @@ TEST(LineBuffer, random_text_in_random_pieces) {
     std::string text;
     lines expected;
     const std::size_t longest = 1 + random() % 200;
-    std::int64_t too_long = 0;
+    std::vector<std::uint64_t> too_long;
     for (int i = 0; i < 3000; ++i) {
       const std::string line(random() % 40 == 0 ? random() % 400 : random() % 20,
                              static_cast<char>('a' + i % 26));
@@ -165,9 +172,9 @@ TEST(LineBuffer, random_text_in_random_pieces) {
       std::string end = ends[random() % 3];
       // An empty line after a lone "\r" would make it "\r\n".
       if (line.empty() && !text.empty() && text.back() == '\r' && end == "\n") end = "\r\n";
-      text += line + end;
       if (line.size() <= longest) expected.push_back(line);
-      else ++too_long;
+      else too_long.push_back(text.size());
+      text += line + end;
     }
     feeder f(longest);
     for (std::size_t at = 0; at < text.size();) {
@@ -178,7 +185,12 @@ TEST(LineBuffer, random_text_in_random_pieces) {
     }
     f.take();
     ASSERT_EQ(f.read(), expected) << round;
-    ASSERT_EQ(f.buffer.take_too_long(), too_long);
+    std::vector<std::uint64_t> left_out;
+    for (const auto& line : f.buffer.take_too_long()) {
+      left_out.push_back(line.offset);
+      ASSERT_EQ(line.bytes, text.substr(static_cast<std::size_t>(line.offset), longest));
+    }
+    ASSERT_EQ(left_out, too_long);
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include "millrace/detail/dataset/row_buffer.hpp"
 #include "millrace/detail/dataset/task_context.hpp"
+#include "millrace/detail/engine/bad_records.hpp"
 #include "millrace/detail/streaming/replay.hpp"
 #include "millrace/detail/streaming/stream_engine.hpp"
 #include "millrace/error.hpp"
@@ -78,6 +79,8 @@ class range_stream_node final : public input_stream, public replayable_input {
         functions_(std::make_shared<const range_functions>(std::move(functions))),
         interval_(f.engine->interval()),
         rate_(core_->conf(), interval_) {}
+
+  void open() override { core_->rejected().check(functions_->bad_records, description()); }
 
   std::int64_t allocate(time_point_ms time) override {
     batch_limits limits{time, interval_};

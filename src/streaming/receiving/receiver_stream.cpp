@@ -1,6 +1,7 @@
 #include <deque>
 #include <mutex>
 
+#include "millrace/detail/engine/bad_records.hpp"
 #include "millrace/detail/streaming/receiving.hpp"
 #include "millrace/detail/streaming/stream_engine.hpp"
 #include "streaming/receiving/input_rate.hpp"
@@ -24,6 +25,7 @@ class receiver_stream_node final : public input_stream, private receiver_sink {
   ~receiver_stream_node() override { close(); }
 
   void open() override {
+    core_->rejected().check(port_->bad_records(), port_->description());
     opened_ = true;
     running(true);
     port_->start(*this);
@@ -131,6 +133,10 @@ class receiver_stream_node final : public input_stream, private receiver_sink {
 
   void report(std::string text) noexcept override {
     publish(event::kind::receiver_error, std::move(text));
+  }
+
+  void reject(on_bad_record policy, const bad_record& what) override {
+    core_->rejected().reject(policy, what, {id(), -1});
   }
 
   void fail(std::exception_ptr why) noexcept override {

@@ -170,6 +170,19 @@ void receiver_supervisor::report(std::string text) noexcept {
   report_locked(std::move(text));
 }
 
+bool receiver_supervisor::reject(on_bad_record policy, bad_record what) {
+  const lock_type lock(mutex_);
+  if (abandoned_) return false;
+  if (what.source.empty()) what.source = description_;
+  try {
+    to_->reject(policy, what);
+    return true;
+  } catch (...) {
+    to_->fail(std::current_exception());
+    return false;
+  }
+}
+
 void receiver_supervisor::report_locked(std::string text) noexcept {
   log_warn(description_ + ": " + text);
   if (!abandoned_) to_->report(std::move(text));
@@ -224,6 +237,9 @@ void receiver_base::report_error(std::string text) const {
 void receiver_base::report_error(std::string text, const std::exception& why) const {
   supervisor("report_error").report(std::move(text) + ": " + describe(why));
 }
+bool receiver_base::reject(on_bad_record policy, const bad_record& what) const {
+  return supervisor("reject").reject(policy, what);
+}
 void receiver_base::restart(std::string text) const {
   supervisor("restart").restart(std::move(text), std::nullopt);
 }
@@ -258,6 +274,7 @@ class user_receiver final : public receiver_port {
   void cut() override { all_->cut(); }
   void resume() noexcept override { all_->resume(); }
   std::string description() const override { return all_->description(); }
+  on_bad_record bad_records() const override { return all_->bad_records(); }
 
  private:
   std::shared_ptr<receiver_supervisor> all_;

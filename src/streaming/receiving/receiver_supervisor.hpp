@@ -35,6 +35,8 @@ class receiver_supervisor : public std::enable_shared_from_this<receiver_supervi
   bool store_row(void* row, bool movable);
   bool store_block(row_buffer rows);
   void report(std::string text) noexcept;
+  bool reject(on_bad_record policy, bad_record what);
+  on_bad_record bad_records() const { return receiver_->bad_records(); }
   void restart(std::string text, std::optional<std::chrono::milliseconds> delay);
   void stop(std::string text);
   void fail(std::exception_ptr why) noexcept;

@@ -45,6 +45,9 @@ struct event {
     receiver_started,
     receiver_error,
     receiver_stopped,
+    /// A source or a function could not take a record (text); what becomes of it (description), how
+    /// many of that source there have been (records).
+    bad_record,
   };
 
   kind what = kind::job_started;

@@ -12,6 +12,7 @@
 namespace millrace::detail {
 
 class async_threads;
+class bad_records;
 class checkpoints;
 class executor_port;
 class memory_budget;
@@ -41,6 +42,7 @@ class engine final : public dataset_context {
   spill_space& disk() { return *disk_; }
   async_threads& async() { return *async_; }
   checkpoints& checkpointing() { return *checkpoints_; }
+  bad_records& rejected() { return *bad_records_; }
   /// Tells engines of this process apart, also later ones at the same address.
   std::uint64_t number() const { return number_; }
 
@@ -70,6 +72,7 @@ class engine final : public dataset_context {
   std::unique_ptr<spill_space> disk_;
   std::unique_ptr<scheduler> scheduler_;
   std::unique_ptr<checkpoints> checkpoints_;
+  std::unique_ptr<bad_records> bad_records_;
   std::unique_ptr<async_threads> async_;
   std::uint64_t number_;
   std::atomic<bool> stopped_{false};

@@ -78,16 +78,18 @@ class job_lane {
   std::atomic<std::int64_t> last_cost_{INT64_MAX};  // the first batch is unknown
 };
 
-/// Makes `lane` the calling thread's until destroyed.
+/// Makes `lane` the calling thread's until destroyed; its jobs are of a batch (milliseconds since
+/// 1970; -1: of none).
 class lane_scope {
  public:
-  explicit lane_scope(job_lane& lane);
+  explicit lane_scope(job_lane& lane, std::int64_t batch_time = -1);
   ~lane_scope();
   lane_scope(const lane_scope&) = delete;
   lane_scope& operator=(const lane_scope&) = delete;
 
  private:
   job_lane* before_;
+  std::int64_t batch_before_;
 };
 
 // ---- the actions, untyped (each in src/engine/actions/)

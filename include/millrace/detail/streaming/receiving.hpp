@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "millrace/bad_record.hpp"
 #include "millrace/detail/base/clock.hpp"
 #include "millrace/detail/dataset/operations.hpp"
 #include "millrace/detail/dataset/row_buffer.hpp"
@@ -43,6 +44,8 @@ class receiver_sink {
   /// Something is wrong that the receiver can live with (a peer that went away, a record left out):
   /// an event. The log is the receiver's own business.
   virtual void report(std::string text) noexcept = 0;
+  /// Does with a bad record what `policy` says; throws where it is fatal (`fail` is for that).
+  virtual void reject(on_bad_record policy, const bad_record& what) = 0;
   /// It can't go on: the stream fails with this error. Returns at once.
   virtual void fail(std::exception_ptr why) noexcept = 0;
 
@@ -66,6 +69,8 @@ class receiver_port {
   virtual void resume() noexcept = 0;
   /// "socket text localhost:9999"
   virtual std::string description() const = 0;
+  /// Whether it will keep bad records; without a place for them the stream is refused at start.
+  virtual on_bad_record bad_records() const { return on_bad_record::fail; }
 };
 
 /// A block is what arrived within streaming.blockInterval; the batch clock cuts it.

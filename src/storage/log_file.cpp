@@ -1,0 +1,106 @@
+#include "storage/log_file.hpp"
+
+#include <cstring>
+#include <utility>
+
+#include "millrace/error.hpp"
+
+namespace millrace::detail {
+namespace {
+
+std::string directory_of(const std::string& path) {
+  const auto slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+std::unique_ptr<output_file> create_new(file_system& files, const std::string& path) {
+  if (files.exists(path)) throw error("a log is there already: \"" + path + "\"");
+  return files.create(path);
+}
+
+/// How much of the file was synced when an entry was written: what stands before its bytes.
+std::uint64_t synced_before(std::string_view payload) {
+  std::uint64_t bytes = 0;
+  std::memcpy(&bytes, payload.data(), sizeof bytes);
+  return bytes;
+}
+
+}  // namespace
+
+void log_entry::clear() {
+  bytes_.clear();
+  bytes_.u64(0);  // filled in by the writer
+}
+
+log_writer::log_writer(file_system& files, std::string path, std::string_view description)
+    : path_(std::move(path)), file_(create_new(files, path_)), frames_(*file_, description) {
+  file_->sync();
+  files.sync_directory(directory_of(path_));
+  synced_ = frames_.bytes();
+}
+
+std::uint64_t log_writer::append(log_entry& entry, std::uint64_t records) {
+  const std::uint64_t offset = frames_.bytes();
+  const std::string_view all = entry.bytes_.view();
+  // Not const: it is the entry's own buffer.
+  std::memcpy(const_cast<char*>(all.data()), &synced_, sizeof synced_);
+  frames_.frame(all, records);
+  return offset;
+}
+
+void log_writer::sync() {
+  if (all_synced()) return;
+  flush();
+  synced_ = frames_.bytes();
+}
+
+void log_writer::close() {
+  // A reader takes the mark as the word that all before it was on the disk.
+  sync();
+  frames_.finish();
+  file_->sync();
+  file_->close();
+}
+
+log_reader::log_reader(file_system& files, const std::string& path, std::string_view description)
+    : path_(path), frames_(files.open_read(path), framed_reader::ending::open) {
+  if (frames_.flaw() == nullptr && frames_.description() != description)
+    frames_.refuse(
+        "it holds \"" + frames_.description() + "\" and not \"" + std::string(description) + "\"",
+        0);
+}
+
+bool log_reader::next(entry& next) {
+  if (ended_) return false;
+  framed_reader::frame frame;
+  if (frames_.next(frame)) {
+    if (frame.payload.size() < log_entry::head)
+      frames_.refuse("an entry of a log is too short", frame.offset);
+    next = {frame.payload.substr(log_entry::head), frame.records,
+            frame.offset - framed_writer::head_bytes};
+    return true;
+  }
+  ended_ = true;
+  const auto* const flaw = frames_.flaw();
+  if (flaw == nullptr || frames_.description().empty()) return false;
+  const auto damaged = *flaw;
+  while (frames_.find(frame))
+    if (frame.payload.size() < log_entry::head || synced_before(frame.payload) > damaged.offset)
+      frames_.refuse(damaged.what + ", and entries behind it are whole", damaged.offset);
+  return false;
+}
+
+std::uint64_t log_reader::torn() const {
+  const auto* const flaw = frames_.flaw();
+  return flaw == nullptr ? 0 : frames_.size() - flaw->offset;
+}
+
+std::string log_reader::torn_text() const {
+  if (torn() == 0) return {};
+  return "the last " + std::to_string(torn()) +
+         " bytes of a log are not whole, for its writer died; they are left out: \"" + path_ +
+         "\" at offset " + std::to_string(frames_.flaw()->offset);
+}
+
+}  // namespace millrace::detail
