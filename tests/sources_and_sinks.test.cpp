@@ -42,6 +42,25 @@ struct numbers {
 };
 static_assert(range_source<numbers> && stream_source<numbers> && !receiver_source<numbers>);
 
+/// Begins where it is when the context starts.
+struct starting_numbers : numbers {
+  std::int64_t* now = nullptr;
+  void start() { at = *now; }
+  void read(const range& r, int, emit<std::int64_t>& out) const { out(r.from); }
+  int partitions(const range&) const { return 1; }
+};
+
+TEST(RangeSource, start_is_called_when_the_context_starts) {
+  stream_fixture s{{.batch = 1s}};
+  std::int64_t now = 1;
+  starting_numbers source;
+  source.now = &now;
+  auto rows = s.collect(s.streaming().stream(source));
+  now = 100;
+  s.advance(2);
+  EXPECT_EQ(rows.batches(), (std::vector<std::vector<std::int64_t>>{{100}, {125}}));
+}
+
 TEST(RangeSource, each_batch_reads_the_range_that_was_named_for_it) {
   stream_fixture s{{.batch = 1s}};
   auto stream = s.streaming().stream(numbers{});

@@ -45,6 +45,7 @@ concept receiver_source = requires(const S& source) {
 ///       int partitions(const range& r) const;                                 // 0: nothing
 ///       void read(const range& r, int partition, mr::emit<int>& out) const;   // out(row)
 ///       std::int64_t records(const range& r) const;                           // optional
+///       void start();                                                         // optional
 ///       void resume(const range& last);                                       // optional
 ///       void committed(const range& r);                                       // optional
 ///       mr::on_bad_record on_bad_record = mr::on_bad_record::fail;            // optional
@@ -53,9 +54,10 @@ concept receiver_source = requires(const S& source) {
 ///
 /// The source is copied: `next` is called by one thread, on a copy that keeps what it changes;
 /// `read` and `partitions` by several threads, on one that stays as it was given. `records` lets
-/// listeners and back-pressure know how many there are. A record that can't be taken `read` gives
-/// to `mr::reject`, with the source's policy. What rows view must live until `read`
-/// returns. What any of them throws fails the batch.
+/// listeners and back-pressure know how many there are. `start` is called once on the copy of
+/// `next`, when the context starts; it must not block for long. A record that can't be taken `read`
+/// gives to `mr::reject`, with the source's policy. What rows view must live until `read` returns.
+/// What any of them throws fails the batch.
 ///
 /// With a checkpoint directory a range is on the disk before anything of its batch runs, and it is
 /// read again by a program that is started again. There, before the first `next`, `resume` is
@@ -83,20 +85,38 @@ concept input_source = requires(const S& source, const stream_engine_ptr& engine
   { source.make_stream(engine) } -> std::convertible_to<stream_ptr>;
 };
 
+/// A replayable source of a connector: it says itself when rows go on (`output::flush`), after
+/// which nothing that they view is needed any more, and may ask whether its task was cancelled.
+template <class S>
+concept chunk_source = requires(S& driver, const S& source, const batch_limits& limits) {
+  typename S::record_type;
+  { source.partitions(driver.next(limits)) } -> std::convertible_to<int>;
+  source.read(driver.next(limits), 0, std::declval<output<typename S::record_type>&>(),
+              std::declval<const task_context&>());
+};
+
 /// A replayable source, untyped.
 struct range_functions {
   std::shared_ptr<void> driver;
   function_state reader;
+  void (*start)(void* driver);  // null: nothing to do
   function_state (*next)(void* driver, const batch_limits& limits);
   int (*partitions)(const void* reader, const void* range);
   std::int64_t (*records)(const void* reader, const void* range);  // -1: unknown
-  void (*read)(const void* reader, const void* range, int partition, step_state& to);
+  void (*read)(const void* reader, const void* range, int partition, step_state& to,
+               const task_context& task);
   const row_type* range;                               // how it is encoded
   void (*resume)(void* driver, const void* last);      // null: begins anew
   void (*committed)(void* driver, const void* range);  // null: does not care
   on_bad_record bad_records = on_bad_record::fail;
 };
 stream_ptr range_stream(const stream_engine_ptr& engine, const row_type& rows, range_functions f);
+/// The rows of one range: what such a stream gives for a batch.
+node_ptr range_dataset(context_ptr context, const row_type& rows,
+                       std::shared_ptr<const range_functions> functions, function_state range);
+/// The range that a dataset reads; null where it is none of these or its ranges are of another
+/// type.
+const void* range_of(const node& dataset, const row_type& range);
 
 template <class S>
 range_functions range_functions_of(const S& source) {
@@ -116,8 +136,12 @@ range_functions range_functions_of(const S& source) {
   on_bad_record bad_records = on_bad_record::fail;
   if constexpr (requires { on_bad_record{source.on_bad_record}; })
     bad_records = source.on_bad_record;
+  void (*start)(void*) = nullptr;
+  if constexpr (requires(S& driver) { driver.start(); })
+    start = [](void* driver) { static_cast<S*>(driver)->start(); };
   return {std::make_shared<S>(source),
           std::make_shared<const S>(source),
+          start,
           [](void* driver, const batch_limits& limits) -> function_state {
             return std::make_shared<const range>(static_cast<S*>(driver)->next(limits));
           },
@@ -129,11 +153,19 @@ range_functions range_functions_of(const S& source) {
               return static_cast<const S*>(reader)->records(*static_cast<const range*>(of));
             else return -1;
           },
-          [](const void* reader, const void* of, int partition, step_state& step) {
+          [](const void* reader, const void* of, int partition, step_state& step,
+             const task_context& task) {
+            const S& all = *static_cast<const S*>(reader);
+            const range& r = *static_cast<const range*>(of);
             output<T> out(step, {nullptr, 0, false});
-            emit<T> to(out);
-            static_cast<const S*>(reader)->read(*static_cast<const range*>(of), partition, to);
-            if (!to.enough()) out.flush();
+            if constexpr (chunk_source<S>) {
+              all.read(r, partition, out, task);
+            } else {
+              (void)task;
+              emit<T> to(out);
+              all.read(r, partition, to);
+              if (!to.enough()) out.flush();
+            }
           },
           &row_type_of<range>(),
           resume,

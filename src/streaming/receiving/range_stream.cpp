@@ -3,7 +3,6 @@
 #include <mutex>
 
 #include "millrace/detail/dataset/row_buffer.hpp"
-#include "millrace/detail/dataset/task_context.hpp"
 #include "millrace/detail/engine/bad_records.hpp"
 #include "millrace/detail/streaming/replay.hpp"
 #include "millrace/detail/streaming/stream_engine.hpp"
@@ -13,51 +12,6 @@
 
 namespace millrace::detail {
 namespace {
-
-class range_cursor final : public cursor {
- public:
-  range_cursor(const range_functions& f, const function_state& range, std::uint32_t row_size,
-               int partition, task_context& task)
-      : functions_(f),
-        range_(range),
-        buffer_(allocate_aligned(std::size_t{chunk_capacity} * row_size)),
-        partition_(partition),
-        task_(task) {
-    state_.buffer = buffer_.get();
-  }
-
-  flow step(const sink& to) override {
-    state_.to = to;
-    try {
-      functions_.read(functions_.reader.get(), range_.get(), partition_, state_);
-    } catch (...) {
-      task_.failed_in("stream", -1);
-      throw;
-    }
-    return flow::enough;
-  }
-
- private:
-  const range_functions& functions_;
-  const function_state& range_;
-  aligned_memory buffer_;
-  step_state state_;
-  int partition_;
-  task_context& task_;
-};
-
-class range_node final : public node {
- public:
-  range_node(facts f, std::shared_ptr<const range_functions> functions, function_state range)
-      : node(std::move(f)), functions_(std::move(functions)), range_(std::move(range)) {}
-  std::unique_ptr<cursor> open(int partition, task_context& task) const override {
-    return std::make_unique<range_cursor>(*functions_, range_, rows().size, partition, task);
-  }
-
- private:
-  std::shared_ptr<const range_functions> functions_;
-  function_state range_;
-};
 
 /// A range from bytes, with the text that it views.
 function_state decode_range(const row_type& type, std::string_view bytes) {
@@ -80,7 +34,10 @@ class range_stream_node final : public input_stream, public replayable_input {
         interval_(f.engine->interval()),
         rate_(core_->conf(), interval_) {}
 
-  void open() override { core_->rejected().check(functions_->bad_records, description()); }
+  void open() override {
+    core_->rejected().check(functions_->bad_records, description());
+    if (functions_->start != nullptr) functions_->start(functions_->driver.get());
+  }
 
   std::int64_t allocate(time_point_ms time) override {
     batch_limits limits{time, interval_};
@@ -134,13 +91,7 @@ class range_stream_node final : public input_stream, public replayable_input {
       throw error(name() + ": what the batch read is not known any more: " +
                   std::to_string(time.time_since_epoch().count()) + " ms");
     }
-    const int partitions = functions_->partitions(functions_->reader.get(), range_.get());
-    if (partitions < 0)
-      throw usage_error("stream: a source says that a range has a negative number of partitions: " +
-                        std::to_string(partitions));
-    return std::make_shared<range_node>(
-        node::facts{core_, &rows(), "stream", partitions, {}, {}, nullptr}, functions_,
-        std::exchange(range_, nullptr));
+    return range_dataset(core_, rows(), functions_, std::exchange(range_, nullptr));
   }
 
  private:
