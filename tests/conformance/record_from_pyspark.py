@@ -67,6 +67,12 @@ def size(rows):
     return sum(1 for _ in rows)
 
 
+def counted(data, run):
+    seen = data.context.accumulator(0)
+    run(seen)
+    return seen.value
+
+
 OPERATIONS = {
     "map": lambda a, b, w: a.map(lambda r: number(r) * 2),
     "filter": lambda a, b, w: a.filter(lambda r: number(r) % 2 == 0),
@@ -81,6 +87,14 @@ OPERATIONS = {
     "zip_with_unique_id": lambda a, b, w: a.zipWithUniqueId(),
     "coalesce": lambda a, b, w: a.coalesce(int(w[0])),
     "repartition": lambda a, b, w: a.repartition(int(w[0])),
+    "random_split": lambda a, b, w: a.context.union(a.randomSplit([float(x) for x in w])),
+    "cache": lambda a, b, w: a.cache(),
+    "count_approx": lambda a, b, w: float(a.countApprox(60000)),
+    "local_iterator": lambda a, b, w: list(a.toLocalIterator()),
+    "for_each": lambda a, b, w: counted(a, lambda n: a.foreach(lambda r: n.add(1))),
+    "for_each_partition": lambda a, b, w: counted(
+        a, lambda n: a.foreachPartition(lambda p: n.add(1))
+    ),
     "pipe": lambda a, b, w: a.map(text).pipe(shlex.join(w), env={"PATH": "/usr/bin:/bin"},
                                              checkCode=True),
     "sort_by": lambda a, b, w: a.sortBy(lambda r: r, ascending=w != ["descending"]),
@@ -121,14 +135,14 @@ OPERATIONS = {
     "map_values": lambda a, b, w: a.mapValues(lambda n: n * 2),
     "flat_map_values": lambda a, b, w: a.flatMapValues(lambda n: [n, n]),
     "reduce_by_key": lambda a, b, w: a.reduceByKey(lambda x, y: x + y, *map(int, w)),
-    "fold_by_key": lambda a, b, w: a.foldByKey(0, lambda x, y: x + y),
+    "fold_by_key": lambda a, b, w: a.foldByKey(0, lambda x, y: x + y, *map(int, w)),
     "aggregate_by_key": lambda a, b, w: a.aggregateByKey(
-        0, lambda n, v: n + 1, lambda x, y: x + y
+        0, lambda n, v: n + 1, lambda x, y: x + y, *map(int, w)
     ),
     "combine_by_key": lambda a, b, w: a.combineByKey(
-        lambda v: 1, lambda n, v: n + 1, lambda x, y: x + y
+        lambda v: 1, lambda n, v: n + 1, lambda x, y: x + y, *map(int, w)
     ),
-    "group_by_key": lambda a, b, w: a.groupByKey(),
+    "group_by_key": lambda a, b, w: a.groupByKey(*map(int, w)),
     "cogroup": lambda a, b, w: a.cogroup(b),
     "join": lambda a, b, w: a.join(b),
     "left_outer_join": lambda a, b, w: a.leftOuterJoin(b),
@@ -139,6 +153,9 @@ OPERATIONS = {
     "sort_by_key": lambda a, b, w: a.sortByKey(ascending=w != ["descending"]),
     "repartition_and_sort_within_partitions": lambda a, b, w: (
         a.repartitionAndSortWithinPartitions(int(w[0]))
+    ),
+    "sample_by_key": lambda a, b, w: a.sampleByKey(
+        False, {w[i]: float(w[i + 1]) for i in range(0, len(w), 2)}
     ),
     "lookup": lambda a, b, w: a.lookup(w[0]),
     "count_by_key": lambda a, b, w: a.countByKey(),
