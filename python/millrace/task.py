@@ -5,14 +5,15 @@ class Task:
     """`source(split, inputs)` makes rows of the inputs (None: the first input's rows); each of
     `steps` is called with the split and the rows and gives rows."""
 
-    __slots__ = ("source", "steps", "inputs", "to_buckets", "paths")
+    __slots__ = ("source", "steps", "inputs", "to_buckets", "paths", "properties")
 
-    def __init__(self, source, steps, inputs, to_buckets, paths):
+    def __init__(self, source, steps, inputs, to_buckets, paths, properties):
         self.source = source
         self.steps = steps
         self.inputs = inputs  # for each whether lines of text are str
         self.to_buckets = to_buckets  # the last step gives (partition, rows)
         self.paths = paths
+        self.properties = properties  # what TaskContext.getLocalProperty gives
 
     def run(self, split, inputs):
         rows = inputs[0] if self.source is None else self.source(split, inputs)
@@ -21,4 +22,5 @@ class Task:
         return rows
 
     def __reduce__(self):
-        return Task, (self.source, self.steps, self.inputs, self.to_buckets, self.paths)
+        return Task, (self.source, self.steps, self.inputs, self.to_buckets, self.paths,
+                      self.properties)

@@ -12,7 +12,7 @@ from itertools import chain
 
 from millrace import frames
 
-TASK = struct.Struct("<IIQ")  # partition, attempt, bytes of the function
+TASK = struct.Struct("<IIqQ")  # partition, attempt, stage, bytes of the function
 HEADER = struct.Struct("<IIQ")  # what, number, bytes that follow
 WANTS_ROWS, ROWS, DONE, FAILED = (ord(c) for c in "RODE")
 COUNT = struct.Struct("<Q")
@@ -69,12 +69,12 @@ class Driver:
         return self.read(1) != b"\0"
 
 
-def run_task(driver, partition, attempt, function):
+def run_task(driver, partition, attempt, stage, function):
     from pyspark import accumulators, taskcontext
 
-    taskcontext.begin(partition, attempt)
     accumulators.begin()
     task = frames.loads(function)
+    taskcontext.begin(partition, attempt, stage, task.properties)
     for path in task.paths:
         if path not in sys.path:
             sys.path.insert(1, path)
@@ -109,10 +109,10 @@ def main(descriptor):
     try:
         connection.sendall(COUNT.pack(os.getpid()))
         while True:
-            partition, attempt, size = TASK.unpack(driver.read(TASK.size))
+            partition, attempt, stage, size = TASK.unpack(driver.read(TASK.size))
             function = driver.read(size)
             try:
-                gained = run_task(driver, partition, attempt, function)
+                gained = run_task(driver, partition, attempt, stage, function)
                 sys.stdout.flush()
                 sys.stderr.flush()
                 driver.send(DONE, 0, gained)

@@ -132,6 +132,12 @@ dataset materialised(runner& r, const dataset& of) {
   return {detail::from_rows(r.core(), of.node->rows(), std::move(parts))};
 }
 
+template <class F>
+auto without_python(F f) {
+  const py::gil_scoped_release no_python;
+  return f();
+}
+
 /// Owned by Python, ended without its lock: what ends waits for threads that may want it.
 template <class T, class... A>
 std::shared_ptr<T> make_ended_unlocked(A... arguments) {
@@ -262,6 +268,24 @@ PYBIND11_MODULE(_millrace, m) {
       .def("cancel",
            [](runner& r, const std::optional<std::string>& group) {
              r.cancel(group ? &*group : nullptr);
+           })
+      .def("jobs_of",
+           [](runner& r, const std::string& group) { return r.status().jobs_of(group); },
+           no_python())
+      .def("running_jobs", [](runner& r) { return r.status().running_jobs(); }, no_python())
+      .def("running_stages", [](runner& r) { return r.status().running_stages(); }, no_python())
+      .def("job",
+           [](runner& r, std::int64_t id) -> py::object {
+             const auto one = without_python([&] { return r.status().find_job(id); });
+             if (!one) return py::none();
+             return py::make_tuple(static_cast<int>(one->now), one->stages);
+           })
+      .def("stage",
+           [](runner& r, std::int64_t id) -> py::object {
+             const auto one = without_python([&] { return r.status().find_stage(id); });
+             if (!one) return py::none();
+             return py::make_tuple(one->attempt, one->name, one->tasks, one->active, one->completed,
+                                   one->failed);
            })
       .def("take_gained", [](runner& r) {
         py::list all;

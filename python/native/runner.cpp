@@ -59,6 +59,7 @@ runner::runner(std::string name, const std::string& master,
     o.time = manual_.get();
   }
   core_ = std::make_shared<detail::engine>(std::move(o));
+  status_ = std::make_unique<job_status>(core_->events());
 }
 
 void runner::start_workers(int server) {
@@ -90,6 +91,7 @@ std::vector<std::shared_ptr<detail::row_buffer>> runner::run(const detail::node_
     }
   } leaving{*this, t};
 
+  detail::set_job_group(*core_, {t.group, {}});
   detail::job_lane own(&t.cancel);
   std::optional<detail::lane_scope> lane;
   if (!t.of_batch) lane.emplace(own);

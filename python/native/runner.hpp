@@ -14,6 +14,7 @@
 #include "millrace/detail/base/clock.hpp"
 #include "millrace/detail/engine/engine.hpp"
 #include "millrace/detail/engine/jobs.hpp"
+#include "job_status.hpp"
 #include "worker_pool.hpp"
 
 namespace millrace::python {
@@ -27,6 +28,7 @@ class runner {
 
   const std::shared_ptr<detail::engine>& core() const { return core_; }
   const std::shared_ptr<worker_pool>& workers() const { return workers_; }
+  job_status& status() { return *status_; }
   detail::manual_clock* stepped_clock() const { return manual_.get(); }
   int threads() const { return threads_; }
 
@@ -55,6 +57,7 @@ class runner {
   int threads_ = 1;
   std::shared_ptr<detail::engine> core_;
   std::shared_ptr<worker_pool> workers_;
+  std::unique_ptr<job_status> status_;  // before the engine goes
   std::mutex mutex_;
   std::set<ticket*> running_;
 };

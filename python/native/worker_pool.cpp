@@ -11,6 +11,7 @@
 #include <cstring>
 #include <utility>
 
+#include "engine/task_set.hpp"
 #include "millrace/error.hpp"
 
 namespace millrace::python {
@@ -28,6 +29,7 @@ struct header {
 struct task_header {
   std::uint32_t partition;
   std::uint32_t attempt;
+  std::int64_t stage;
   std::uint64_t size;
 };
 
@@ -83,7 +85,8 @@ void worker::begin(const detail::task_context& task, int partition, std::string_
     process_ = static_cast<pid_t>(process);
   }
   const task_header h{static_cast<std::uint32_t>(partition),
-                      static_cast<std::uint32_t>(task.attempt()), function.size()};
+                      static_cast<std::uint32_t>(task.attempt()), detail::running_task().stage,
+                      function.size()};
   send(&h, sizeof h);
   send(function.data(), function.size());
 }

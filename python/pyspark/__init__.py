@@ -9,13 +9,16 @@ from pyspark.rdd import RDD, RDDBarrier
 from pyspark.statcounter import StatCounter
 from pyspark.status import SparkJobInfo, SparkStageInfo, StatusTracker
 from pyspark.storagelevel import StorageLevel
+from pyspark.profiler import BasicProfiler, Profiler
 from pyspark.taskcontext import BarrierTaskContext, BarrierTaskInfo, TaskContext
 from pyspark.context import SparkContext
+from pyspark.util import InheritableThread, inheritable_thread_target
 
 __all__ = [
     "SparkConf", "SparkContext", "SparkFiles", "RDD", "StorageLevel", "Broadcast", "Accumulator",
     "AccumulatorParam", "TaskContext", "BarrierTaskContext", "BarrierTaskInfo", "RDDBarrier",
-    "StatCounter", "StatusTracker", "SparkJobInfo", "SparkStageInfo", "__version__",
+    "StatCounter", "StatusTracker", "SparkJobInfo", "SparkStageInfo", "Profiler", "BasicProfiler",
+    "InheritableThread", "inheritable_thread_target", "__version__",
 ]
 
 

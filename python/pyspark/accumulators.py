@@ -2,6 +2,7 @@
 
 import itertools
 import threading
+from types import GenericAlias
 
 from millrace import frames
 
@@ -13,6 +14,8 @@ _lock = threading.Lock()
 
 class AccumulatorParam:
     """How values are added: a program derives from it for types of its own."""
+
+    __class_getitem__ = classmethod(GenericAlias)  # AccumulatorParam[int], in annotations
 
     def zero(self, value):
         raise NotImplementedError
@@ -41,6 +44,8 @@ COMPLEX_ACCUMULATOR_PARAM = AddingAccumulatorParam(0.0j)
 class Accumulator:
     """Tasks add with `+=` or `add`; only the driver reads `value`. What a task that failed had
     added does not count."""
+
+    __class_getitem__ = classmethod(GenericAlias)  # Accumulator[int], in annotations
 
     def __init__(self, aid, value, accum_param):
         self.aid = aid

@@ -4,11 +4,14 @@ import os
 import pickle
 
 import cloudpickle
+from types import GenericAlias
 
 _in_worker = {}  # path -> value
 
 
 class Broadcast:
+    __class_getitem__ = classmethod(GenericAlias)  # Broadcast[int], in annotations
+
     def __init__(self, path=None, value=None):
         self._path = path
         self._here = value is not None or path is None

@@ -16,11 +16,14 @@ import time
 
 from millrace import frames
 from pyspark import accumulators, steps
+from pyspark.barrier import MeetingPoint
 from pyspark.broadcast import Broadcast
 from pyspark.conf import SparkConf
 from pyspark.errors import job_failed, needs_jvm
+from pyspark.profiler import BasicProfiler, Profiled, ProfilerCollector
 from pyspark.rdd import RDD, PipelinedRDD
 from pyspark.saving import local_path, rows_in
+from pyspark.serializers import AutoBatchedSerializer, CPickleSerializer
 from pyspark.status import StatusTracker
 from pyspark.version import __version__
 
@@ -71,12 +74,14 @@ class SparkContext:
                     "master=%s) created by %s" % (active.appName, active.master, active._made_by))
             SparkContext._active_spark_context = self
         try:
-            self._begin(master, appName, sparkHome, pyFiles, environment, conf)
+            self._begin(master, appName, sparkHome, pyFiles, environment, conf, serializer,
+                        profiler_cls)
         except BaseException:
             SparkContext._active_spark_context = None
             raise
 
-    def _begin(self, master, app_name, home, py_files, environment, conf):
+    def _begin(self, master, app_name, home, py_files, environment, conf, serializer,
+               profiler_cls):
         import _millrace
 
         frame = sys._getframe(2)
@@ -108,6 +113,18 @@ class SparkContext:
 
         self._local = threading.local()
         self._rdd_ids = 0
+        self.serializer = serializer or AutoBatchedSerializer(CPickleSerializer())
+        self._unbatched_serializer = CPickleSerializer()
+        self.pythonExec = os.environ.get("PYSPARK_PYTHON", sys.executable)
+        self.pythonVer = "%d.%d" % sys.version_info[:2]
+        self.profiler_collector = self._profiles = None
+        if self._conf.get("spark.python.profile", "false") == "true":
+            self.profiler_collector = self._profiles = ProfilerCollector(
+                profiler_cls or BasicProfiler, self._conf.get("spark.python.profile.dump"))
+        self._added = []
+        self._archives = []
+        self._meeting_point = None
+        self._meetings = 0
         self._python_paths = []
         self._checkpoint_dir = None
         self._checkpoints_wanted = False
@@ -164,6 +181,11 @@ class SparkContext:
 
     def _at_exit(self):
         if self._running:
+            if self._profiles is not None:
+                if self._profiles.profile_dump_path:
+                    self._profiles.dump_profiles(self._profiles.profile_dump_path)
+                else:
+                    self._profiles.show_profiles()
             self.stop()
 
     # ---- for RDDs
@@ -171,6 +193,26 @@ class SparkContext:
     def _next_rdd_id(self):
         self._rdd_ids += 1
         return self._rdd_ids - 1
+
+    def _properties(self):
+        """The calling thread's local properties, as its tasks see them."""
+        return dict(self._local.__dict__.get("properties") or ()) or None
+
+    def _barrier_meeting(self, tasks):
+        if tasks > self._engine.threads:
+            raise job_failed(
+                "[SPARK-24819]: Barrier execution mode does not allow run a barrier stage that "
+                "requires more slots than the total number of slots in the cluster currently: "
+                f"{tasks} tasks, {self._engine.threads} slots; see local[N]")
+        if self._meeting_point is None:
+            self._meeting_point = MeetingPoint(self._temp_dir)
+        self._meetings += 1
+        return self._meeting_point.address, tasks, self._meetings
+
+    def _profiled(self, rdd_id, made):
+        profiler = self._profiles.new_profiler(self)
+        self._profiles.add_profiler(rdd_id, profiler)
+        return Profiled(profiler, made)
 
     def _check_running(self):
         if not self._running:
@@ -272,11 +314,11 @@ class SparkContext:
 
     @property
     def listArchives(self):
-        return []
+        return ["file:" + path for path in self._archives]
 
     @property
     def listFiles(self):
-        return sorted(os.listdir(self._files))
+        return ["file:" + path for path in self._added]
 
     def getConf(self):
         return self._conf._copy()
@@ -286,7 +328,7 @@ class SparkContext:
         return os.environ.get("SPARK_USER") or getpass.getuser()
 
     def statusTracker(self):
-        return StatusTracker()
+        return StatusTracker(self._engine)
 
     def setLogLevel(self, logLevel):
         if logLevel.upper() not in ("ALL", "DEBUG", "ERROR", "FATAL", "INFO", "OFF", "TRACE",
@@ -307,6 +349,8 @@ class SparkContext:
             self._running = False
         self._engine.stop()
         self._fork_server.wait()
+        if self._meeting_point is not None:
+            self._meeting_point.close()
         shutil.rmtree(self._temp_dir, ignore_errors=True)
         if self._files in sys.path:
             sys.path.remove(self._files)
@@ -388,6 +432,9 @@ class SparkContext:
         rdd._source = _SavedRows(files)
         return rdd
 
+    def _checkpointFile(self, name, input_deserializer=None):
+        return self._saved_rows(name)
+
     def union(self, rdds):
         rdds = list(rdds)
         if not rdds:
@@ -430,6 +477,7 @@ class SparkContext:
             shutil.copytree(path, target, dirs_exist_ok=True)
         else:
             shutil.copyfile(path, target)
+        self._added.append(target)
 
     def addPyFile(self, path):
         self.addFile(path)
@@ -441,8 +489,10 @@ class SparkContext:
         importlib.invalidate_caches()
 
     def addArchive(self, path):
-        name = os.path.basename(local_path(path))
-        shutil.unpack_archive(local_path(path), os.path.join(self._files, name))
+        path = local_path(path)
+        target = os.path.join(self._files, os.path.basename(path))
+        shutil.unpack_archive(path, target)
+        self._archives.append(target)
 
     def setCheckpointDir(self, dirName):
         directory = os.path.join(local_path(dirName), self.applicationId)
@@ -480,12 +530,17 @@ class SparkContext:
     def cancelAllJobs(self):
         self._engine.cancel(None)
 
+    def _profiler_collector(self):
+        if self._profiles is None:
+            raise RuntimeError("'spark.python.profile' configuration must be set to 'true' to "
+                               "enable Python profile.")
+        return self._profiles
+
     def show_profiles(self):
-        raise RuntimeError("'spark.python.profile' configuration must be set to 'true' to enable "
-                           "Python profile.")
+        self._profiler_collector().show_profiles()
 
     def dump_profiles(self, path):
-        self.show_profiles()
+        self._profiler_collector().dump_profiles(path)
 
     # ---- what needs the JVM
 
@@ -514,12 +569,43 @@ class _Handle:
 
     def __init__(self, context):
         self._context = context
+        self._hadoop = {}
 
     def stop(self):
         self._context.stop()
 
     def sc(self):
         return self
+
+    def conf(self):
+        return self._context._conf
+
+    def hadoopConfiguration(self):
+        """Settings of Hadoop's: kept, and without effect."""
+        return _HadoopConfiguration(self._hadoop)
+
+    def setLogLevel(self, logLevel):
+        self._context.setLogLevel(logLevel)
+
+    def getCheckpointDir(self):
+        return self._context.getCheckpointDir()
+
+    def defaultParallelism(self):
+        return self._context.defaultParallelism
+
+
+class _HadoopConfiguration:
+    def __init__(self, settings):
+        self._settings = settings
+
+    def set(self, name, value):
+        self._settings[name] = value
+
+    def get(self, name, default=None):
+        return self._settings.get(name, default)
+
+    def unset(self, name):
+        self._settings.pop(name, None)
 
 
 class _Range(steps.Step):

@@ -3,18 +3,29 @@
 import operator
 import pickle
 import random
+import sys
+from types import GenericAlias
 
 from millrace import frames
 from millrace.task import Task
+from py4j.protocol import Py4JJavaError
+
 from pyspark import steps
+from pyspark.barrier import InBarrier
 from pyspark.keyed import KeyedOperations
-from pyspark.numbers_of import NumberOperations
+from pyspark.numbers_of import BoundedFloat, NumberOperations
 from pyspark.partitioning import Partitioner, portable_hash
 from pyspark.sampling import Sample, SampleRange, fraction_for, new_seed
 from pyspark.saving import SavingOperations
 from pyspark.storagelevel import StorageLevel
+from pyspark.util import fail_on_stopiteration
 
-__all__ = ["RDD", "PipelinedRDD", "RDDBarrier", "portable_hash"]
+__all__ = ["RDD", "PipelinedRDD", "RDDBarrier", "BoundedFloat", "portable_hash"]
+
+# What Spark's `repr` and `toDebugString` call RDDs of ours that it makes in its JVM.
+_KINDS = {"parallelize": "ParallelCollectionRDD", "emptyRDD": "EmptyRDD", "union": "UnionRDD",
+          "cartesian": "CartesianRDD", "coalesce": "CoalescedRDD", "socketTextStream": "BlockRDD"}
+_LARGEST_SAMPLE = sys.maxsize - int(10.0 * sys.maxsize ** 0.5)
 
 NESTED = (
     "It appears that you are attempting to broadcast an RDD or reference an RDD from an action or "
@@ -30,6 +41,8 @@ class RDD(KeyedOperations, NumberOperations, SavingOperations):
     SparkContext and by other RDDs. Errors in the program's functions come out of actions as
     Py4JJavaError with the worker's traceback."""
 
+    __class_getitem__ = classmethod(GenericAlias)  # RDD[int], in annotations
+
     # `_leaf`: makes the engine's dataset (a source, a shuffle). Else the RDD is `_source` and
     # `_steps` over partitions of `_parents`, and adjacent ones are one task.
     _leaf = None
@@ -41,10 +54,11 @@ class RDD(KeyedOperations, NumberOperations, SavingOperations):
 
     def __init__(self, ctx, operation, parents=()):
         self.ctx = ctx
-        self._id = ctx._next_rdd_id()
+        self._number = None
         self._operation = operation
         self._parents = list(parents)
         self._dataset = None
+        self._properties = None  # local properties that its tasks were told
         self._partitions = None
         self._name = None
         self._level = StorageLevel.NONE
@@ -104,23 +118,31 @@ class RDD(KeyedOperations, NumberOperations, SavingOperations):
     def _native(self):
         """The engine's dataset."""
         self.ctx._check_running()
+        properties = self.ctx._properties()
+        if self._dataset is not None and self._leaf is None and not self.is_cached \
+                and self._properties != properties:
+            self._dataset = None
         if self._dataset is None:
             if self._leaf is not None:
                 self._dataset = self.ctx._call(self._leaf)
             else:
-                self._dataset = self._of_steps()
+                self._dataset = self._of_steps(properties)
+                self._properties = properties
             if self.is_cached:
                 self._dataset.keep(True)
         return self._dataset
 
-    def _of_steps(self):
+    def _of_steps(self, properties):
         parents = [parent._native() for parent in self._parents]
         unicode = [parent._unicode for parent in self._parents] or [True]
         inputs = self._inputs or []
         slots = len(inputs[0]) if inputs else 1
+        made = self._steps
+        if self.ctx._profiles is not None and made:
+            made = (self.ctx._profiled(self._id, made),)
         # Inputs of text are of one kind: whoever mixes them gets the first one's.
-        task = Task(self._source, self._steps, (unicode * slots)[:slots], self._to_buckets,
-                    self.ctx._python_paths)
+        task = Task(self._source, made, (unicode * slots)[:slots], self._to_buckets,
+                    self.ctx._python_paths, properties)
         return self.ctx._engine.of_function(self._operation, self.ctx._pickled(task), parents,
                                             inputs)
 
@@ -148,6 +170,13 @@ class RDD(KeyedOperations, NumberOperations, SavingOperations):
         return self._id
 
     @property
+    def _id(self):
+        # Given when somebody asks: RDDs in between, which nobody sees, take none.
+        if self._number is None:
+            self._number = self.ctx._next_rdd_id()
+        return self._number
+
+    @property
     def context(self):
         return self.ctx
 
@@ -173,18 +202,26 @@ class RDD(KeyedOperations, NumberOperations, SavingOperations):
 
         def show(rdd, depth):
             name = f" {rdd._name}" if rdd._name else ""
-            lines.append(f"{' ' * depth}({rdd.getNumPartitions()}) {type(rdd).__name__}"
-                         f"[{rdd._id}] {rdd._operation}{name} []")
+            lines.append(f"{' ' * depth}({rdd.getNumPartitions()}){name} {rdd._kind()}"
+                         f"[{rdd._id}] at {rdd._operation} []")
             prev = rdd.__dict__.get("_prev")
             for parent in [prev] if prev is not None else rdd._parents:
                 show(parent, depth + 1)
+            if rdd._operation == "range":  # made of numbers here, of rows in Spark
+                lines.append(f"{' ' * depth} |  ParallelCollectionRDD[{rdd._id}] at parallelize []")
 
         show(self, 0)
         return "\n".join(lines).encode()
 
     def __repr__(self):
-        what = f"{type(self).__name__}[{self._id}] at {self._operation}"
+        what = f"{self._kind()}[{self._id}] at {self._operation}"
         return f"{self._name} {what}" if self._name else what
+
+    def _kind(self):
+        """What Spark calls such an RDD."""
+        if self._operation in _KINDS:
+            return _KINDS[self._operation]
+        return "PythonRDD" if self._leaf is None else "MapPartitionsRDD"
 
     def __reduce__(self):
         raise Exception(NESTED)
@@ -198,6 +235,9 @@ class RDD(KeyedOperations, NumberOperations, SavingOperations):
         return self.persist(StorageLevel.MEMORY_ONLY)
 
     def persist(self, storageLevel=StorageLevel.MEMORY_ONLY):
+        if self._level != StorageLevel.NONE and storageLevel != self._level:
+            raise Py4JJavaError("java.lang.UnsupportedOperationException: Cannot change storage "
+                                "level of an RDD after it was already assigned a level")
         self._level = storageLevel
         self.is_cached = storageLevel != StorageLevel.NONE
         if self._dataset is not None:
@@ -371,6 +411,10 @@ class RDD(KeyedOperations, NumberOperations, SavingOperations):
     def cleanShuffleDependencies(self, blocking=False):
         """Nothing to do: a shuffle goes with its RDD."""
 
+    def _reserialize(self, serializer=None):
+        """Itself: how rows become bytes is not the program's business here."""
+        return self
+
     def toDF(self, *arguments, **more):
         from pyspark.errors import needs_jvm
         raise needs_jvm("RDD.toDF")
@@ -409,6 +453,7 @@ class RDD(KeyedOperations, NumberOperations, SavingOperations):
 
     def reduce(self, f):
         parts = [part for rows in self._results("reduce", steps.Reduce(f)) for part in rows]
+        f = fail_on_stopiteration(f)
         if not parts:
             raise ValueError("Can not reduce() empty RDD")
         result = parts[0]
@@ -427,11 +472,13 @@ class RDD(KeyedOperations, NumberOperations, SavingOperations):
 
     def fold(self, zeroValue, op):
         result = zeroValue
+        combine = fail_on_stopiteration(op)
         for (part,) in self._results("fold", steps.Fold(zeroValue, op)):
-            result = op(result, part)
+            result = combine(result, part)
         return result
 
     def aggregate(self, zeroValue, seqOp, combOp):
+        combOp = fail_on_stopiteration(combOp)
         result = zeroValue
         for (part,) in self._results("aggregate", steps.Fold(zeroValue, seqOp)):
             result = combOp(result, part)
@@ -511,6 +558,8 @@ class RDD(KeyedOperations, NumberOperations, SavingOperations):
         total = self.count()
         if total == 0:
             return []
+        if num > _LARGEST_SAMPLE:
+            raise ValueError("Sample size cannot be greater than %d." % _LARGEST_SAMPLE)
         source = random.Random(seed)
         if not withReplacement and num >= total:
             rows = self.collect()
@@ -530,14 +579,20 @@ class PipelinedRDD(RDD):
 
 
 class RDDBarrier:
+    """Steps whose tasks run together and can wait for each other (BarrierTaskContext)."""
+
     def __init__(self, rdd):
         self.rdd = rdd
 
     def mapPartitions(self, f, preservesPartitioning=False):
-        return self.rdd.mapPartitions(f, preservesPartitioning)
+        return self._together(steps.MapPartitions(f), preservesPartitioning)
 
     def mapPartitionsWithIndex(self, f, preservesPartitioning=False):
-        return self.rdd.mapPartitionsWithIndex(f, preservesPartitioning)
+        return self._together(steps.MapPartitionsWithIndex(f), preservesPartitioning)
+
+    def _together(self, step, keeps_partitioner):
+        meeting = self.rdd.ctx._barrier_meeting(self.rdd.getNumPartitions())
+        return self.rdd._then("barrier", InBarrier(meeting, step), keeps_partitioner)
 
 
 def _same_rows(split, rows):

@@ -2,6 +2,26 @@
 
 from math import sqrt
 
+# Values may be numpy's arrays: then all is done place by place.
+
+
+def _larger(a, b):
+    if hasattr(b, "__array__"):
+        import numpy
+        return numpy.maximum(a, b)
+    return max(a, b)
+
+
+def _smaller(a, b):
+    if hasattr(b, "__array__"):
+        import numpy
+        return numpy.minimum(a, b)
+    return min(a, b)
+
+
+def _root(x):
+    return x ** 0.5 if hasattr(x, "__array__") else sqrt(x)
+
 
 class StatCounter:
     def __init__(self, values=None):
@@ -18,8 +38,8 @@ class StatCounter:
         self.n += 1
         self.mu += delta / self.n
         self.m2 += delta * (value - self.mu)
-        self.maxValue = max(self.maxValue, value)
-        self.minValue = min(self.minValue, value)
+        self.maxValue = _larger(self.maxValue, value)
+        self.minValue = _smaller(self.minValue, value)
         return self
 
     def mergeStats(self, other):
@@ -42,8 +62,8 @@ class StatCounter:
             self.mu = (self.mu * self.n + other.mu * other.n) / total
         self.m2 += other.m2 + delta * delta * self.n * other.n / total
         self.n = total
-        self.maxValue = max(self.maxValue, other.maxValue)
-        self.minValue = min(self.minValue, other.minValue)
+        self.maxValue = _larger(self.maxValue, other.maxValue)
+        self.minValue = _smaller(self.minValue, other.minValue)
         return self
 
     def copy(self):
@@ -73,10 +93,10 @@ class StatCounter:
         return self.m2 / (self.n - 1) if self.n > 1 else float("nan")
 
     def stdev(self):
-        return sqrt(self.variance())
+        return _root(self.variance())
 
     def sampleStdev(self):
-        return sqrt(self.sampleVariance())
+        return _root(self.sampleVariance())
 
     def asDict(self, sample=False):
         return {

@@ -3,31 +3,48 @@
 import itertools
 import time
 
+from pyspark import barrier
+
 _ids = itertools.count()
 
 
 class TaskContext:
-    _current = None
+    """The task that this process runs. There is one object: whoever makes one gets that."""
+
+    _taskContext = None
+
+    _attemptNumber = None
+    _partitionId = None
+    _stageId = None
+    _taskAttemptId = None
+    _localProperties = None
+    _resources = None
+
+    def __new__(cls):
+        if cls._taskContext is None:
+            cls._taskContext = object.__new__(cls)
+        return cls._taskContext
 
     @classmethod
     def get(cls):
         """None outside of a task."""
-        return TaskContext._current
+        return cls._taskContext
 
     def stageId(self):
-        return self._stage_id
+        return self._stageId
 
     def partitionId(self):
-        return self._partition_id
+        return self._partitionId
 
     def attemptNumber(self):
-        return self._attempt_number
+        return self._attemptNumber
 
     def taskAttemptId(self):
-        return self._task_attempt_id
+        return self._taskAttemptId
 
     def getLocalProperty(self, key):
-        return None
+        """What the driver's thread had set when it began the job."""
+        return (self._localProperties or {}).get(key)
 
     def cpus(self):
         return 1
@@ -40,31 +57,54 @@ class BarrierTaskInfo:
     def __init__(self, address):
         self.address = address
 
+    def __repr__(self):
+        return f"BarrierTaskInfo({self.address!r})"
+
 
 class BarrierTaskContext(TaskContext):
-    """Tasks of a barrier stage; in one process they need no meeting point, and have none."""
+    """A task of a barrier stage: all of them run together and can wait for each other."""
+
+    _taskContext = None
+    _meeting = None  # (address, tasks, the job's name for it)
 
     @classmethod
     def get(cls):
-        if TaskContext._current is None:
+        if TaskContext.get() is None or cls._meeting is None:
             raise Exception("It is not in a barrier stage")
         one = cls()
-        one.__dict__.update(TaskContext._current.__dict__)
+        one.__dict__.update(TaskContext.get().__dict__)
         return one
 
     def barrier(self):
-        from pyspark.errors import needs_jvm
-        raise needs_jvm("BarrierTaskContext.barrier")
+        """Waits until every task of the stage is here."""
+        self._meet("barrier", "")
 
     def allGather(self, message=""):
-        from pyspark.errors import needs_jvm
-        raise needs_jvm("BarrierTaskContext.allGather")
+        """Waits until every task is here; the messages of all, by partition."""
+        if not isinstance(message, str):
+            raise TypeError("Argument `message` must be of type `str`")
+        return self._meet("allGather", message)
+
+    def getTaskInfos(self):
+        _, tasks, _ = self._meeting
+        return [BarrierTaskInfo("localhost:0") for _ in range(tasks)]
+
+    def _meet(self, what, message):
+        address, tasks, name = self._meeting
+        return barrier.meet(address, (name, self.stageId(), tasks), self.partitionId(), what,
+                            message)
 
 
-def begin(partition, attempt):
+def begin(partition, attempt, stage, properties):
+    """A task begins in this worker."""
+    BarrierTaskContext._meeting = None
     one = TaskContext()
-    one._stage_id = 0
-    one._partition_id = partition
-    one._attempt_number = attempt
-    one._task_attempt_id = (int(time.time() * 1000) << 12) | (next(_ids) & 0xFFF)
-    TaskContext._current = one
+    one._stageId = stage
+    one._partitionId = partition
+    one._attemptNumber = attempt
+    one._taskAttemptId = (int(time.time() * 1000) << 12) | (next(_ids) & 0xFFF)
+    one._localProperties = properties
+
+
+def begin_barrier(meeting):
+    BarrierTaskContext._meeting = meeting

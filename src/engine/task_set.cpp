@@ -11,18 +11,19 @@ namespace millrace::detail {
 
 namespace {
 
-// Whose task this thread runs, and of which batch.
-struct running_task {
+// Whose task this thread runs, which one, and of which batch.
+struct task_at_work {
   const scheduler* owner = nullptr;
   std::int64_t batch_time = -1;
+  task_place place{};
 };
-thread_local running_task current;
+thread_local task_at_work current;
 
 /// A task may run a job of another context; not of its own.
 struct task_scope {
-  explicit task_scope(running_task task) : before(std::exchange(current, task)) {}
+  explicit task_scope(task_at_work task) : before(std::exchange(current, task)) {}
   ~task_scope() { current = before; }
-  running_task before;
+  task_at_work before;
 };
 
 /// A task's view of what its engine keeps.
@@ -52,6 +53,8 @@ class engine_task final : public task_context {
 
 bool scheduler::in_task() const { return current.owner == this; }
 
+task_place running_task() { return current.place; }
+
 void task_order::run() const { set->run(*this); }
 
 void task_set::run(const task_order& order) {
@@ -66,7 +69,7 @@ void task_set::run(const task_order& order) {
   try {
     const watchdog::watch watched(owner_.dog(), {&task, action_, job_, stage_, begin});
     const updates_scope adding(report.updates);
-    const task_scope scope({&owner_, batch_time_});
+    const task_scope scope({&owner_, batch_time_, {job_, stage_}});
     const gathering_scope meeting(gathering_.get(), task.partition());
     if (!task.cancelled()) report.result = run_(task, task.partition());
     if (task.cancelled()) report.what = outcome::cancelled;

@@ -21,6 +21,13 @@ namespace millrace::detail {
 
 class scheduler;
 
+/// Of the task that the calling thread runs; -1: it runs none.
+struct task_place {
+  int job = -1;
+  int stage = -1;
+};
+task_place running_task();
+
 /// How one attempt ended.
 struct task_report {
   enum class outcome { done, failed, fetch_failed, cancelled, lost } what = outcome::done;

@@ -206,9 +206,28 @@ def test_stat_counter():
 
 
 def test_sql_says_so():
-    from pyspark.sql import SparkSession
-    with pytest.raises(NotImplementedError, match="SparkSession"):
-        SparkSession.builder
+    from pyspark.sql import DataFrame, SparkSession
+    with pytest.raises(NotImplementedError, match="pyspark.sql.DataFrame"):
+        DataFrame()
+    with pytest.raises(NotImplementedError, match="enableHiveSupport"):
+        SparkSession.builder.appName("x").enableHiveSupport()
+
+
+def test_a_session_leads_to_its_context(sc, tmp_path):
+    from pyspark.sql import Row, SparkSession
+    session = SparkSession.builder.appName("x").master("local[2]").config("a", "b").getOrCreate()
+    assert SparkSession.builder.getOrCreate() is session and session.sparkContext is sc
+    assert SparkSession.getActiveSession() is session and session.version == sc.version
+    (tmp_path / "f").write_text("a b\nc\n")
+    assert session.read.text(str(tmp_path / "f")).rdd.map(lambda r: r[0]).collect() == ["a b", "c"]
+    with pytest.raises(NotImplementedError, match="SparkSession.sql"):
+        session.sql("select 1")
+    with pytest.raises(NotImplementedError, match="spark.read.json"):
+        session.read.json("x")
+    row = sc.parallelize([Row(name="a", age=1)]).first()
+    assert row == ("a", 1) and row.name == "a" and row["age"] == 1 and "age" in row
+    assert row.asDict() == {"name": "a", "age": 1} and repr(row) == "Row(name='a', age=1)"
+    assert Row("name", "age")("b", 2).age == 2
 
 
 def test_contexts_follow_each_other():

@@ -364,7 +364,7 @@ def test_checkpoints(sc, tmp_path):
 
 def test_names_and_lineage(sc):
     rdd = sc.parallelize([1]).map(str).setName("rdd1")
-    assert rdd.name() == "rdd1" and str(rdd).startswith("rdd1 PipelinedRDD[") and rdd.context is sc
+    assert rdd.name() == "rdd1" and str(rdd).startswith("rdd1 PythonRDD[") and rdd.context is sc
     assert isinstance(rdd.toDebugString(), bytes) and rdd.id() > 0
     assert isinstance(rdd, RDD)
 

@@ -476,6 +476,43 @@ def test_listener(stepped, capsys):
     assert "ZeroDivisionError" in listener.outputs[1].failureReason()
 
 
+def test_receivers_are_told_of(stepped_sc):
+    """A listener with all nine callbacks, and a stream that has a receiver."""
+    import socket
+
+    calls = []
+
+    class Collector(StreamingListener):
+        def onStreamingStarted(self, streamingStarted):
+            calls.append("streaming started")
+
+        def onReceiverStarted(self, receiverStarted):
+            calls.append(("receiver started", receiverStarted.receiverInfo().streamId()))
+
+        def onReceiverError(self, receiverError):
+            calls.append("receiver error")
+
+        def onReceiverStopped(self, receiverStopped):
+            calls.append("receiver stopped")
+
+        def onBatchStarted(self, batchStarted):
+            calls.append("batch started")
+
+        def onOutputOperationStarted(self, outputOperationStarted):
+            calls.append(outputOperationStarted.outputOperationInfo().name())
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        ssc = StreamingContext(stepped_sc, 1)
+        ssc.addStreamingListener(Collector())
+        ssc.socketTextStream("127.0.0.1", server.getsockname()[1]).foreachRDD(lambda rdd: None)
+        ssc.start()
+        server.accept()[0].close()
+        ssc._step()
+        ssc.stop(stopSparkContext=False)
+    assert calls[0] == "streaming started" and "batch started" in calls
+    assert "output 0" in calls and ("receiver started", 0) in calls
+
+
 def test_state_is_recovered(tmp_path):
     (tmp_path / "in").mkdir()
     path = str(tmp_path / "checkpoint")

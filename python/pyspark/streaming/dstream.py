@@ -2,6 +2,7 @@
 
 import operator
 import sys
+from types import GenericAlias
 
 from pyspark import steps
 from pyspark.errors import Py4JJavaError
@@ -15,6 +16,8 @@ from pyspark.streaming.util import (arguments_of, datetime_of, milliseconds_of, 
 class DStream:
     """Spark's members with Spark's meaning; durations are in seconds. `compute(time_ms)` gives the
     RDD of a time, or None; it is called once a time, by the thread that makes the batch."""
+
+    __class_getitem__ = classmethod(GenericAlias)  # DStream[int], in annotations
 
     # Whether an RDD is made of the one before it: then each is kept, and cut off from the last.
     _is_state = False

@@ -1,0 +1,5 @@
+"""Spark's receivers of Flume for Python, gone since Spark 3, run in its JVM."""
+
+from pyspark.errors import absent_names
+
+__getattr__ = absent_names(__name__)

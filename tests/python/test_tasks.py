@@ -1,0 +1,157 @@
+"""What tasks know of themselves, barriers, jobs that are watched, profiles, files for tasks."""
+
+import os
+import threading
+import time
+import zipfile
+
+import pytest
+from py4j.protocol import Py4JJavaError
+
+from pyspark import (BarrierTaskContext, BasicProfiler, InheritableThread, SparkConf, SparkContext,
+                     SparkFiles, StorageLevel, StatCounter, TaskContext)
+
+
+def test_a_task_knows_where_it_is(sc):
+    assert TaskContext.get() is None
+    stage = sc.parallelize([1], 1).map(lambda x: TaskContext.get().stageId())
+    assert stage.first() < stage.first()
+
+    def facts(x):
+        task = TaskContext.get()
+        return task.attemptNumber(), task.partitionId(), task.cpus(), task.resources()
+
+    assert sc.parallelize([1, 2], 2).map(facts).collect() == [(0, 0, 1, {}), (0, 1, 1, {})]
+    ids = sc.parallelize(range(4), 4).map(lambda x: TaskContext.get().taskAttemptId()).collect()
+    assert len(set(ids)) == 4
+
+
+def test_a_task_sees_the_properties_of_its_job(sc):
+    rdd = sc.parallelize([1], 1).map(lambda x: TaskContext.get().getLocalProperty("key"))
+    assert rdd.first() is None
+    sc.setLocalProperty("key", "value")
+    try:
+        assert rdd.first() == "value"
+        seen = []
+        thread = InheritableThread(target=lambda: seen.append(rdd.first()))
+        thread.start()
+        thread.join()
+        assert seen == ["value"]
+    finally:
+        sc.setLocalProperty("key", None)
+
+
+def test_tasks_of_a_barrier_meet(sc):
+    def meet(rows):
+        task = BarrierTaskContext.get()
+        time.sleep(0.2 * task.partitionId())
+        task.barrier()
+        met = time.time()
+        gathered = task.allGather(f"from {task.partitionId()}")
+        yield met, gathered, len(task.getTaskInfos())
+
+    (a, said, n), (b, also_said, _) = sc.parallelize(range(2), 2).barrier().mapPartitions(
+        meet).collect()
+    assert abs(a - b) < 0.15 and said == also_said == ["from 0", "from 1"] and n == 2
+    with pytest.raises(Exception, match="not in a barrier stage"):
+        BarrierTaskContext.get()
+    with pytest.raises(Py4JJavaError, match="SPARK-24819"):
+        sc.parallelize(range(9), 9).barrier().mapPartitions(meet).collect()
+
+
+def test_jobs_are_watched(sc):
+    tracker = sc.statusTracker()
+    seen = []
+
+    def run():
+        sc.setJobGroup("watched", "a job that sleeps")
+        seen.append(sc.parallelize(range(2), 2).map(lambda x: time.sleep(0.5) or x).collect())
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    end = time.time() + 30
+    while not tracker.getJobIdsForGroup("watched") and time.time() < end:
+        time.sleep(0.01)
+    (job,) = tracker.getJobIdsForGroup("watched")
+    assert job in tracker.getActiveJobsIds() or not thread.is_alive()
+    thread.join()
+    info = tracker.getJobInfo(job)
+    assert info.status == "SUCCEEDED" and len(info.stageIds) == 1
+    stage = tracker.getStageInfo(info.stageIds[0])
+    assert stage.numTasks == stage.numCompletedTasks == 2 and stage.numFailedTasks == 0
+    assert tracker.getActiveStageIds() == [] and tracker.getActiveJobsIds() == []
+    assert tracker.getJobInfo(10 ** 6) is None and tracker.getStageInfo(10 ** 6) is None
+    with pytest.raises(Py4JJavaError):
+        sc.parallelize([1]).map(lambda x: x / 0).collect()
+    assert tracker.getJobInfo(tracker.getJobIdsForGroup()[0]).status == "FAILED"
+
+
+def test_a_level_is_given_once(sc):
+    for level in (StorageLevel.DISK_ONLY, StorageLevel.DISK_ONLY_2, StorageLevel.DISK_ONLY_3,
+                  StorageLevel.MEMORY_AND_DISK, StorageLevel.MEMORY_ONLY_2,
+                  StorageLevel.MEMORY_AND_DISK_DESER, StorageLevel.OFF_HEAP):
+        rdd = sc.parallelize([1, 2]).map(str).persist(level)
+        assert rdd.collect() == rdd.collect() == ["1", "2"] and rdd.getStorageLevel() == level
+        with pytest.raises(Py4JJavaError, match="Cannot change storage level"):
+            rdd.persist(StorageLevel.MEMORY_ONLY)
+        assert rdd.unpersist().cache().getStorageLevel() == StorageLevel.MEMORY_ONLY
+
+
+def test_a_broadcast_is_a_file(sc):
+    one = sc.broadcast([1, 2])
+    assert one.load_from_path(one._path) == [1, 2]
+    with open(one._path, "rb") as file:
+        assert one.load(file) == [1, 2]
+    one.dump([3], open(one._path, "wb"))
+    assert sc.parallelize([0]).map(lambda x: one.value).collect() == [[3]]
+
+
+def test_counters_are_merged_and_copied():
+    counter = StatCounter([1]).merge(2)
+    copy = counter.copy().merge(30)
+    assert (counter.sum(), copy.sum()) == (3, 33)
+
+
+# ---- contexts of their own: the module's is stopped
+
+
+def test_profiles(capsys, tmp_path):
+    SparkContext._active_spark_context and SparkContext._active_spark_context.stop()
+    conf = SparkConf().set("spark.python.profile", "true").setMaster("local[2]").setAppName("p")
+    with SparkContext(conf=conf, profiler_cls=BasicProfiler) as sc:
+        def slow(x):
+            return sum(range(x))
+
+        assert sc.parallelize([1000] * 4, 2).map(slow).count() == 4
+        sc.show_profiles()
+        shown = capsys.readouterr().out
+        assert "Profile of RDD<id=" in shown and "(slow)" in shown
+        sc.dump_profiles(str(tmp_path / "profiles"))
+        assert any(name.endswith(".pstats") for name in os.listdir(tmp_path / "profiles"))
+
+
+def test_files_for_tasks(tmp_path):
+    SparkContext._active_spark_context and SparkContext._active_spark_context.stop()
+    SparkContext.setSystemProperty("some.property", "1")
+    with SparkContext("local[2]", "files", sparkHome="/somewhere") as sc:
+        assert sc.getConf().get("some.property") == "1" and sc.sparkHome == "/somewhere"
+        (tmp_path / "text").write_text("content")
+        with zipfile.ZipFile(tmp_path / "packed.zip", "w") as packed:
+            packed.write(tmp_path / "text", "inner")
+        sc.addFile(str(tmp_path / "text"))
+        sc.addArchive(str(tmp_path / "packed.zip"))
+        assert [path.rpartition("/")[2] for path in sc.listFiles] == ["text"]
+        assert [path.rpartition("/")[2] for path in sc.listArchives] == ["packed.zip"]
+
+        def read(x):
+            with open(SparkFiles.get("text")) as one, open(
+                    SparkFiles.get("packed.zip/inner")) as other:
+                return one.read() + other.read()
+
+        assert sc.parallelize([1]).map(read).collect() == ["contentcontent"]
+        assert sc.resources == {} and sc.getCheckpointDir() is None
+        sc.setCheckpointDir(str(tmp_path / "checkpoints"))
+        assert sc.getCheckpointDir().startswith("file:")
+        rdd = sc.parallelize([1])
+        assert rdd.withResources(None) is rdd and rdd.getResourceProfile() is None
+        rdd.cleanShuffleDependencies()
