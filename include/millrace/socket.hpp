@@ -71,6 +71,40 @@ struct text {
   std::unique_ptr<detail::receiver_port> make_port() const;
 };
 
+/// A server that reads lines from whoever connects: `ssc.stream(mr::socket::listen{.port = 9999})`.
+/// Rows are as those of `text`, and so is what makes a line. The lines of one client stay in their
+/// order; those of several are joined as they come.
+///
+/// Listens when the stream starts: a port that is taken is an error then, which names it. On this
+/// machine alone, unless `bind` names another of its addresses ("0.0.0.0" or "::" for all); then
+/// anyone who reaches it can send, which the log says at each start.
+///
+/// Clients are told nothing. A last line without an end counts when its client closes the
+/// connection; where the connection breaks, or the stream is stopped, that piece is left out and
+/// reported. A client that sends nothing costs its place and no more. While streaming.receiver.
+/// maxBytes of received lines wait or are in work, nothing is read of any.
+struct listen {
+  using record_type = std::string_view;
+
+  /// A numeric address of this machine, or "localhost".
+  std::string bind = "127.0.0.1";
+  /// 0: any that is free, which the receiver's description names once the stream has started.
+  std::uint16_t port = 0;
+  /// Clients at a time. Further ones wait until one leaves, as they do when the process may open no
+  /// more files.
+  int max_clients = 256;
+  /// Bytes that a line may have, its end not counted.
+  std::size_t max_line = std::size_t{1} << 20;
+  /// What becomes of a longer one; of it the first max_line bytes are kept as a dead letter.
+  millrace::on_bad_record on_bad_record = millrace::on_bad_record::fail;
+  /// Lines a second that one client may bring, 0: any. What all may bring is
+  /// streaming.receiver.maxRate and back-pressure.
+  double max_rate = 0;
+
+  /// For the engine. Throws usage_error for options that can't be.
+  std::unique_ptr<detail::receiver_port> make_port() const;
+};
+
 /// A frame for `ssc.raw_socket_stream<T>`: what a sender writes to the connection.
 template <class Range>
 std::string frame(const Range& rows) {

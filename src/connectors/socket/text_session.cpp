@@ -8,14 +8,8 @@
 #include "millrace/error.hpp"
 
 namespace millrace::detail {
-namespace {
 
 namespace asio = boost::asio;
-
-/// Bytes that are read while the lock is held: the batch clock waits no longer than that takes.
-constexpr std::size_t most_at_once = std::size_t{256} << 10;
-
-}  // namespace
 
 text_session::text_session(asio::io_context& io, const socket::text& options, receiver_sink& sink)
     : options_(options),
@@ -91,8 +85,8 @@ void text_session::report_dropped(std::size_t bytes) {
 
 void text_session::resume() {
   asio::post(socket_.get_executor(), [self = shared_from_this()] {
-    if (!std::exchange(self->paused_, false)) return;
-    if (!self->closed_ && self->connected_ && !self->waiting_) self->wait_for_bytes();
+    self->paused_ = false;
+    self->go_on();
   });
 }
 
@@ -108,44 +102,43 @@ void text_session::wait_for_bytes() {
 }
 
 void text_session::read() {
-  error_code failed;
+  lines_read now;
   std::vector<line_buffer::long_line> too_long;
-  std::size_t total = 0;
   std::size_t not_stored = 0;
-  std::size_t dropped = 0;
+  const bool limited = sink_.limited();
   try {
     const std::lock_guard lock(mutex_);
-    while (total < most_at_once) {
-      const auto room = lines_.room();
-      const std::size_t wanted = std::min(room.size(), most_at_once - total);
-      const std::size_t n = socket_.read_some(asio::buffer(room.data(), wanted), failed);
-      if (failed) break;
-      lines_.received(n);
-      total += n;
-      if (lines_.full()) store_lines();
-      if (n < wanted) break;
-    }
-    if (failed == asio::error::would_block) failed = {};
-    if (failed) {
-      // What is left is a last line only where the server meant to end here.
-      dropped = lines_.end(failed == asio::error::eof);
-      store_lines();
-    }
+    now = read_lines(socket_, lines_, size_.bytes(limited), limited, [this] { store_lines(); });
     too_long = lines_.take_too_long();
     not_stored = lines_.line_bytes();
   } catch (...) {
     return give_up(std::current_exception());
   }
-  if (total != 0) {  // a server that only accepts is not back yet
+  if (now.bytes != 0) {  // a server that only accepts is not back yet
     next_pause_ = options_.retry_first;
     outage_ = false;
   }
-  report_dropped(dropped);
+  report_dropped(now.dropped);
   if (!tolerates(too_long)) return;
-  if (failed)
-    return lost(failed == asio::error::eof ? "the server closed the connection" : failed.message());
+  if (now.ended)
+    return lost(now.ended == asio::error::eof ? "the server closed the connection"
+                                              : now.ended.message());
   paused_ = sink_.pause(not_stored);
-  if (!paused_) wait_for_bytes();
+  if (!limited) return go_on();
+  const std::chrono::nanoseconds wait = sink_.throttle(now.line_ends);
+  size_.waited(wait);
+  if (wait.count() == 0) return go_on();
+  slowed_ = true;
+  pause_.expires_after(wait);
+  pause_.async_wait([self = shared_from_this()](error_code cancelled) {
+    self->slowed_ = false;
+    if (!cancelled && !self->closed_) self->go_on();
+  });
+}
+
+/// Reads on, if nothing speaks against it.
+void text_session::go_on() {
+  if (!paused_ && !slowed_ && !waiting_ && connected_ && !closed_) wait_for_bytes();
 }
 
 void text_session::cut() {

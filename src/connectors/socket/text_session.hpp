@@ -9,6 +9,7 @@
 #include <mutex>
 #include <string>
 
+#include "connectors/socket/read_lines.hpp"
 #include "millrace/detail/streaming/receiving.hpp"
 #include "millrace/socket.hpp"
 #include "streaming/receiving/line_buffer.hpp"
@@ -31,6 +32,7 @@ class text_session : public std::enable_shared_from_this<text_session> {
 
   void wait_for_bytes();
   void read();
+  void go_on();
   void store_lines();
   void lost(const std::string& why);
   void report_dropped(std::size_t bytes);
@@ -47,9 +49,11 @@ class text_session : public std::enable_shared_from_this<text_session> {
   bool closed_ = false;
   bool waiting_ = false;  // for bytes
   bool paused_ = false;   // reading, because nothing more may be held
+  bool slowed_ = false;   // reading, to keep the rate
   bool outage_ = false;   // it has been said that the server is away
   bool connected_ = false;
   std::string peer_;
+  read_size size_;
   std::int64_t connection_ = 0;  // how many there have been
 
   std::mutex mutex_;  // guards what follows: the batch clock's thread cuts

@@ -33,7 +33,7 @@ std::span<char> line_buffer::room() {
 /// Goes on in new memory, with the piece of a line that stands at `piece_at`.
 void line_buffer::renew(std::size_t piece_at) {
   const std::size_t piece = end_ - piece_at;
-  const std::size_t capacity = std::max(block_bytes, 2 * piece + least_room);
+  const std::size_t capacity = std::max(block_, 2 * piece + least_room);
   std::shared_ptr<char[]> fresh(new char[capacity + readable_after]);
   std::memset(fresh.get() + capacity, 0, readable_after);
   if (piece != 0) std::memcpy(fresh.get(), memory_.get() + piece_at, piece);

@@ -26,7 +26,8 @@ class line_buffer {
   /// Bytes that may be read after each block.
   static constexpr std::size_t readable_after = 64;
 
-  explicit line_buffer(std::size_t longest_line) : longest_line_(longest_line) {}
+  explicit line_buffer(std::size_t longest_line, std::size_t block = block_bytes)
+      : longest_line_(longest_line), block_(block) {}
 
   /// Where the next bytes go; never empty.
   std::span<char> room();
@@ -62,6 +63,7 @@ class line_buffer {
   void renew(std::size_t piece_at);
 
   std::size_t longest_line_;
+  std::size_t block_;
 
   // memory_[begin_, lines_end_) is whole lines, [lines_end_, end_) the beginning of another.
   std::shared_ptr<char[]> memory_;
