@@ -86,14 +86,15 @@ TEST(LaunchThreads, a_command_line_that_can_not_be) {
   EXPECT_NE(help.printed.find("--checkpoint"), std::string::npos);
 }
 
-TEST(LaunchThreads, a_checkpoint_directory_is_made_and_what_it_is_not_is_said) {
+TEST(LaunchThreads, a_checkpoint_directory_is_made_and_used) {
   const auto directory = std::filesystem::temp_directory_path() /
                          ("millrace_launch_" + std::to_string(::getpid())) / "state";
   const std::string name = directory.string();
   const auto l = run({"--checkpoint", name.c_str()}, one_batch);
   EXPECT_EQ(l.result, 0);
-  EXPECT_NE(l.printed.find("writes no checkpoints"), std::string::npos) << l.printed;
-  EXPECT_TRUE(std::filesystem::is_directory(directory));
+  EXPECT_EQ(l.printed, "");
+  EXPECT_TRUE(std::filesystem::exists(directory / "checkpoint-0000000001"));
+  EXPECT_TRUE(std::filesystem::exists(directory / "log-0000000001"));
   std::filesystem::remove_all(directory.parent_path());
   const auto refused = run({"--checkpoint", "/proc/no/such"}, one_batch);
   EXPECT_NE(refused.result, 0);

@@ -6,9 +6,29 @@
 #include <string>
 #include <utility>
 
+#include "millrace/detail/dataset/row_buffer.hpp"
+#include "millrace/detail/dataset/row_traits.hpp"
 #include "millrace/detail/engine/accumulators.hpp"
 
 namespace millrace {
+
+namespace detail {
+
+/// Whether a checkpoint can keep the value: a scalar, text, a time, what has a codec, and
+/// containers of those.
+template <class T>
+constexpr bool can_be_kept() {
+  if constexpr (has_codec<T> || is_scalar<T> || std::is_same_v<T, std::string> || is_duration_v<T>)
+    return true;
+  else if constexpr (is_pair_v<T>)
+    return can_be_kept<std::remove_const_t<typename T::first_type>>() &&
+           can_be_kept<typename T::second_type>();
+  else if constexpr (is_map_like<T> || is_sequence_like<T>)
+    return can_be_kept<typename T::value_type>();
+  else return false;
+}
+
+}  // namespace detail
 
 /// A handle that is captured by value in functions of datasets; copies share one value. Made by
 /// `context::accumulator`. Any thread.
@@ -23,6 +43,10 @@ namespace millrace {
 /// actions add (`for_each`) is exact. What is added in a transformation (`map`) counts as often as
 /// the transformation is computed: twice for two actions on what is not cached, and again where a
 /// lost shuffle output is computed again.
+///
+/// In a stream with a checkpoint directory the value comes back when the program is started again,
+/// as the last batch that was done left it: it needs a name, and a type that is a number, text, a
+/// duration, has a codec, or is a container of those.
 template <class T>
 class accumulator {
  public:
@@ -49,6 +73,7 @@ class accumulator {
   const std::string& name() const { return state_->name(); }
 
   /// For `context::accumulator`.
+  std::shared_ptr<detail::accumulated> core() const { return state_; }
   accumulator(std::string name, T initial)
       : state_(std::make_shared<shared>(std::move(name), std::move(initial))) {}
 
@@ -59,6 +84,26 @@ class accumulator {
         : accumulated(std::move(name)), value_(std::move(initial)) {}
     std::shared_ptr<void> zero() const override { return std::make_shared<T>(); }
     void merge(const void* from_task) override { add(*static_cast<const T*>(from_task)); }
+    std::string signature() const override {
+      if constexpr (detail::can_be_kept<T>()) return detail::signature_of(detail::row_type_of<T>());
+      else return {};
+    }
+    void write(byte_writer& to) const override {
+      const std::lock_guard lock(mutex_);
+      if constexpr (detail::can_be_kept<T>()) {
+        detail::encode_row(detail::row_type_of<T>(), &value_, to);
+      }
+    }
+    void read(byte_reader& from) override {
+      if constexpr (detail::can_be_kept<T>()) {
+        detail::arena texts;  // T owns its text
+        detail::row_buffer row(detail::row_type_of<T>());
+        detail::decode_row(row.type(), row.place(), from, texts);
+        row.added();
+        const std::lock_guard lock(mutex_);
+        value_ = *static_cast<const T*>(row.row(0));
+      }
+    }
     template <class U>
     void add(U&& update) {
       const std::lock_guard lock(mutex_);

@@ -103,10 +103,12 @@ class context {
   millrace::broadcast<std::decay_t<T>> broadcast(T&& value) const {
     return millrace::broadcast<std::decay_t<T>>(std::forward<T>(value));
   }
-  /// A sum that tasks add to and the driver reads. `name` is for errors.
+  /// A sum that tasks add to and the driver reads. `name` is for errors and checkpoints.
   template <class T>
   millrace::accumulator<T> accumulator(std::string name = {}, T initial = T()) const {
-    return millrace::accumulator<T>(std::move(name), std::move(initial));
+    millrace::accumulator<T> made(std::move(name), std::move(initial));
+    core_->accumulators().add(made.core());
+    return made;
   }
 
   /// The jobs that this thread begins on this context from now on belong to the group `id`, which

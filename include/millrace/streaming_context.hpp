@@ -209,14 +209,24 @@ class streaming_context {
   void remove_listener(const streaming_listener& listener) const;
   void remove_listener(const std::shared_ptr<streaming_listener>& listener) const;
 
-  /// Where state, offsets and batches that wait would be kept for a program that is started again.
-  /// This version writes nothing there, so that nothing is recovered: `start` makes the directory
-  /// and says so in the log. Empty: none. usage_error after start.
+  /// Where positions of sources, state and batches that are not done are kept for a program that is
+  /// started again. `start` makes the directory, or goes on from what an earlier run of the program
+  /// left there; two programs can't use one at the same time. The checkpoint holds data and no
+  /// code: the graph is what this program has built, and what is in the checkpoint is given to its
+  /// inputs and operations by their names (`dstream::named`), types and windows. Where it has no
+  /// place for something, `start` throws a usage_error that lists what would be lost.
+  ///
+  /// Before a batch runs, what it reads is on the disk. After a crash a batch that was not done
+  /// runs again with the same input and the same time, sinks of two phases leave out what they
+  /// have, and other outputs may see a batch twice. Batches whose time passed meanwhile are made up
+  /// for, each at its time, or as one (streaming.recovery.mergeMissedBatches). What queue streams
+  /// hold and what receivers got without a log of their own is gone with the process.
+  ///
+  /// Empty: none. usage_error after start.
   void checkpoint(std::string directory) const;
 
-  /// What the checkpoint in `directory` holds, recovered with the graph that `build` makes; where
-  /// it holds nothing (as always in this version), a new context with the options, that directory,
-  /// and the graph. Not started.
+  /// A new context with the options, that directory, and the graph that `build` makes, which goes
+  /// on from what `directory` holds when it is started. Not started.
   static streaming_context get_or_create(std::string directory, streaming_context_options options,
                                          const std::function<void(streaming_context&)>& build);
 

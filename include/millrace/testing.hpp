@@ -69,7 +69,8 @@ class collected {
 };
 
 /// A streaming context on a manual clock: batches run when the test says so, on the test's thread.
-/// The time begins at 0, so batch n (from 1) has the time n · interval.
+/// The time begins at 0, so batch n (from 1) has the time n · interval. With a checkpoint directory
+/// it begins with the newest batch that is there.
 ///
 ///     mr::testing::stream_fixture s{{.batch = 1s}};
 ///     auto words = s.input<std::string>();

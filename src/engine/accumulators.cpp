@@ -12,6 +12,23 @@ thread_local accumulator_updates* current = nullptr;
 
 accumulated::~accumulated() = default;
 
+void accumulator_list::add(const accumulated_ptr& one) {
+  const std::lock_guard lock(mutex_);
+  all_.push_back(one);
+}
+
+std::vector<accumulated_ptr> accumulator_list::all() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<accumulated_ptr> alive;
+  std::erase_if(all_, [&](const std::weak_ptr<accumulated>& one) {
+    accumulated_ptr held = one.lock();
+    if (held == nullptr) return true;
+    alive.push_back(std::move(held));
+    return false;
+  });
+  return alive;
+}
+
 void* update_in_task(const accumulated_ptr& to) {
   if (current == nullptr) return nullptr;
   for (const auto& update : *current)  // a handful at most

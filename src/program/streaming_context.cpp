@@ -19,8 +19,9 @@ struct streaming_context::state_type {
       : context(std::move(over)),
         engine(std::make_shared<detail::stream_engine>(context.core(), batch)),
         end(std::make_shared<at_end>()),
-        signals_wanted(take_signals),
-        checkpoint(context.core()->conf().text("streaming.checkpoint.directory")) {}
+        signals_wanted(take_signals) {
+    engine->checkpoint(context.core()->conf().text("streaming.checkpoint.directory"));
+  }
 
   ~state_type() {
     engine->stop(detail::stream_engine::ending::at_once);
@@ -37,8 +38,7 @@ struct streaming_context::state_type {
   detail::stream_engine_ptr engine;
   std::shared_ptr<at_end> end;
   bool signals_wanted;
-  std::string checkpoint;  // set while the graph is built
-  std::mutex mutex;        // guards the listeners
+  std::mutex mutex;  // guards the listeners
   std::vector<std::unique_ptr<detail::listening>> listeners;
 };
 
@@ -87,7 +87,7 @@ void streaming_context::remember(std::chrono::milliseconds at_least) const {
 void streaming_context::checkpoint(std::string directory) const {
   core()->check_building("checkpoint");
   if (!directory.empty()) (void)detail::file_system_for(directory);
-  state_->checkpoint = std::move(directory);
+  core()->checkpoint(std::move(directory));
 }
 
 streaming_context streaming_context::get_or_create(
@@ -104,14 +104,8 @@ streaming_context streaming_context::get_or_create(
 void streaming_context::start() const {
   const auto end = state_->end;
   const bool first = core()->state() == detail::stream_engine::life::initialized;
-  if (first && !state_->checkpoint.empty()) {
-    detail::file_system_for(state_->checkpoint).make_directories(state_->checkpoint);
-    context().core()->rejected().directory(state_->checkpoint + "/dead_letters");
-    detail::log_warn(
-        "this version writes no checkpoints: if the program ends, state and what was received are "
-        "lost, and it begins anew. Checkpoint directory: " +
-        state_->checkpoint);
-  }
+  if (first && !core()->checkpoint().empty())
+    context().core()->rejected().directory(core()->checkpoint() + "/dead_letters");
   if (first && state_->signals_wanted) {
     const bool graceful = context().core()->conf().boolean("streaming.stopGracefullyOnShutdown");
     end->signals =

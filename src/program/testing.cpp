@@ -1,5 +1,7 @@
 #include "millrace/testing.hpp"
 
+#include <algorithm>
+
 #include "millrace/error.hpp"
 #include "program/make_engine.hpp"
 
@@ -10,7 +12,9 @@ stream_fixture::stream_fixture(streaming_context_options options)
       streaming_(millrace::context(program::make_engine(
                      {.name = options.name, .master = options.master, .conf = options.conf},
                      clock_.get())),
-                 options.batch) {}
+                 options.batch) {
+  if (!options.checkpoint.empty()) streaming_.checkpoint(options.checkpoint);
+}
 
 stream_fixture::~stream_fixture() { streaming_.stop(); }
 
@@ -24,7 +28,8 @@ void stream_fixture::run() {
 
 void stream_fixture::advance(int batches) {
   detail::stream_engine& engine = *streaming_.core();
-  if (engine.state() == detail::stream_engine::life::initialized) engine.start_stepped();
+  if (engine.state() == detail::stream_engine::life::initialized)
+    clock_->set(std::max(clock_->now(), engine.start_stepped()));
   for (int i = 0; i < batches; ++i) {
     clock_->advance(engine.interval());
     engine.step(clock_->now());

@@ -6,6 +6,7 @@ namespace millrace::detail {
 
 input_file::~input_file() = default;
 output_file::~output_file() = default;
+file_lock::~file_lock() = default;
 file_system::~file_system() = default;
 
 namespace {

@@ -1,6 +1,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -136,6 +137,14 @@ class local_output_file final : public output_file {
   std::string path_;
   descriptor file_;
   int failed_sync_ = 0;
+};
+
+class local_lock final : public file_lock {
+ public:
+  explicit local_lock(descriptor file) : file_{std::move(file)} {}
+
+ private:
+  descriptor file_;
 };
 
 bool hidden(std::string_view path) {
@@ -335,6 +344,18 @@ class local final : public file_system {
     if (uninterrupted([&] { return ::fsync(directory.number()); }) == -1) {
       fail("syncing the directory", path, errno);
     }
+  }
+
+  [[nodiscard]] std::unique_ptr<file_lock> lock(std::string_view name) override {
+    const std::string path = local_path(name);
+    descriptor file{
+        uninterrupted([&] { return ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666); })};
+    if (file.number() == -1) fail("opening", path, errno);
+    if (uninterrupted([&] { return ::flock(file.number(), LOCK_EX | LOCK_NB); }) == -1) {
+      if (errno == EWOULDBLOCK) return nullptr;
+      fail("locking", path, errno);
+    }
+    return std::make_unique<local_lock>(std::move(file));
   }
 };
 

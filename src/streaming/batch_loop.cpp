@@ -80,8 +80,14 @@ bool batch_loop::run_one(std::unique_lock<std::mutex>& lock) {
     fail_locked(std::move(failure));
   } else if (--b->left == 0 && mode_ != mode::dropping) {
     lock.unlock();
-    runner_.complete(*b);
+    try {
+      runner_.complete(*b);
+    } catch (const std::exception& e) {
+      failure = std::current_exception();
+      runner_.failed(b->time, e);
+    }
     lock.lock();
+    if (failure != nullptr) fail_locked(std::move(failure));
   }
   --running_;
   return true;
@@ -100,6 +106,26 @@ bool batch_loop::wait_for(time_point_ms time, bool cutting) {
   return options_.time->wait_until(time, wake_);
 }
 
+/// The batch of `time`, and those after it whose time has come too. What they read is on the disk
+/// then, where that matters.
+void batch_loop::generate(time_point_ms time, std::size_t most,
+                          std::vector<std::shared_ptr<batch>>& made) {
+  time_point_ms at = time;
+  try {
+    do {
+      made.push_back(runner_.generate(at));
+      at += options_.interval;
+    } while (made.size() < most && at <= options_.time->now());
+    runner_.make_sure();
+    for (const auto& b : made)
+      if (b->jobs.empty()) runner_.complete(*b);
+  } catch (const std::exception& e) {
+    made.clear();
+    runner_.failed(runner_.current(), e);
+    throw;
+  }
+}
+
 /// Waits for the next batch time and generates that batch.
 void batch_loop::watch(std::unique_lock<std::mutex>& lock) {
   if (mode_ == mode::finishing) {
@@ -111,30 +137,33 @@ void batch_loop::watch(std::unique_lock<std::mutex>& lock) {
   }
   const bool last = mode_ == mode::finishing;
   const time_point_ms time = next_;
+  const std::size_t most =
+      last ? 1 : std::min(options_.most_together, options_.most_waiting - waiting_.size());
   watched_ = true;
   lock.unlock();
 
-  std::shared_ptr<batch> b;
+  std::vector<std::shared_ptr<batch>> made;
   std::exception_ptr failure;
   try {
-    if (wait_for(time, !last)) b = runner_.generate(time);
-  } catch (const std::exception& e) {
+    if (wait_for(time, !last)) generate(time, most, made);
+  } catch (const std::exception&) {
     failure = std::current_exception();
-    runner_.failed(time, e);
   }
-  if (b != nullptr && b->jobs.empty()) runner_.complete(*b);
 
   lock.lock();
   watched_ = false;
   if (failure != nullptr) {
     fail_locked(std::move(failure));
-  } else if (b != nullptr) {
-    next_ = time + options_.interval;
+  } else if (!made.empty()) {
+    next_ = made.back()->time + options_.interval;
     runner_.current(next_);
     if (mode_ == mode::dropping) return;
     if (last) mode_ = mode::draining;
-    const std::size_t jobs = b->jobs.size();
-    if (jobs != 0) waiting_.push_back(std::move(b));
+    std::size_t jobs = 0;
+    for (std::shared_ptr<batch>& b : made) {
+      jobs += b->jobs.size();
+      if (!b->jobs.empty()) waiting_.push_back(std::move(b));
+    }
     // This thread takes a job, one more watches the clock, the others have the rest.
     if (idle_ != 0 && (jobs > 1 && options_.concurrent_jobs > 1)) changed_.notify_all();
     else if (idle_ != 0 && jobs != 0) changed_.notify_one();

@@ -19,7 +19,8 @@ namespace millrace::detail {
 /// that thread generates the batch, calls another one to the clock, and runs the batch itself:
 /// between the clock and a small job lies no hand-over. Jobs start in order: batches by time,
 /// within a batch as registered. A batch that takes longer than the interval delays the next ones;
-/// none is left out. In between, the thread at the clock cuts blocks.
+/// none is left out. In between, the thread at the clock cuts blocks. Where batches are logged,
+/// those whose time has come by then are generated together and share the wait for the disk.
 class batch_loop {
  public:
   struct options {
@@ -28,6 +29,7 @@ class batch_loop {
     int concurrent_jobs = 1;
     std::chrono::milliseconds cut_every{0};  // 0: never
     std::size_t most_waiting = SIZE_MAX;     // so many batches wait: no further one is made
+    std::size_t most_together = 1;           // batches that share one wait for the log
     std::function<void()> cut;               // makes blocks of what arrived
     std::function<void()> behind;            // `most_waiting` is reached
     std::function<bool()> holds_records;     // once the inputs are closed
@@ -63,6 +65,7 @@ class batch_loop {
   bool run_one(std::unique_lock<std::mutex>& lock);
   bool wait_for(time_point_ms time, bool cutting);
   void watch(std::unique_lock<std::mutex>& lock);
+  void generate(time_point_ms time, std::size_t most, std::vector<std::shared_ptr<batch>>& made);
   void fail_locked(std::exception_ptr why) noexcept;
 
   batch_runner& runner_;

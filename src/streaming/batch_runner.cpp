@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "millrace/detail/base/log.hpp"
 #include "millrace/detail/engine/bad_records.hpp"
 #include "millrace/error.hpp"
 
@@ -72,6 +73,26 @@ std::vector<node_ptr> batch_runner::slice(stream_node& of, time_point_ms from, t
   return datasets;
 }
 
+/// Gives the inputs what the batch reads.
+void batch_runner::read(batch& b) {
+  const batch_reading how = log_ == nullptr ? batch_reading::anew : log_->next(b.time);
+  switch (how) {
+    case batch_reading::anew: b.records = graph_.allocate(b.time); break;
+    case batch_reading::again:
+    case batch_reading::for_state:
+      b.records = log_->allocate_again(b.time);
+      graph_.read_inputs(b.time);
+      break;
+    case batch_reading::of_nothing:
+      for (const auto& input : graph_.inputs()) input->allocate_nothing(b.time);
+      break;
+  }
+  b.runs = how == batch_reading::anew || how == batch_reading::again;
+  b.logged = log_ != nullptr && b.runs;
+  if (!b.runs)
+    for (stream_node* const stream : graph_.with_state()) stream->dataset(b.time);
+}
+
 std::unique_ptr<batch> batch_runner::generate(time_point_ms time) {
   current(time);
   auto b = std::make_unique<batch>();
@@ -81,12 +102,12 @@ std::unique_ptr<batch> batch_runner::generate(time_point_ms time) {
   std::string_view operation;
   try {
     const graph_hold held(*this);
-    b->records = graph_.allocate(time);
+    read(*b);
     generated_ = count_of(time);
     b->jobs.reserve(graph_.outputs().size());
     for (const auto& output : graph_.outputs()) {
       operation = output->operation;
-      if (!output->from->valid(time)) continue;
+      if (!b->runs || !output->from->valid(time)) continue;
       try {
         node_ptr dataset = output->from->dataset(time);
         if (dataset != nullptr) b->jobs.push_back({output.get(), std::move(dataset)});
@@ -97,6 +118,17 @@ std::unique_ptr<batch> batch_runner::generate(time_point_ms time) {
     }
     for (const stream_node* stream : graph_.with_state())
       if (node_ptr made = stream->known_dataset(time)) b->state.push_back(std::move(made));
+    operation = {};
+    if (b->logged) {
+      where = "the batch log";
+      std::vector<std::int32_t> partitions;
+      for (const batch::job& job : b->jobs) partitions.push_back(job.dataset->partitions());
+      log_->log(time, std::move(partitions));
+    } else if (!b->runs && !b->state.empty()) {
+      where = "bringing state back";
+      settle(*b);
+      log_->state_is_back();
+    }
   } catch (...) {
     rethrow_for(time, where, operation);
   }
@@ -109,6 +141,15 @@ std::unique_ptr<batch> batch_runner::generate(time_point_ms time) {
     core_.events().publish(std::move(e));
   }
   return b;
+}
+
+void batch_runner::make_sure() {
+  if (log_ == nullptr) return;
+  try {
+    log_->sync();
+  } catch (...) {
+    rethrow_for(current(), "the batch log", {});
+  }
 }
 
 void batch_runner::begin(batch& b) {
@@ -144,6 +185,12 @@ void batch_runner::run(batch& b, std::size_t job) {
   } catch (...) {
     if (core_.events().wanted())
       publish(event::kind::output_operation_failed, describe(std::current_exception()));
+    if (park_) {
+      const std::lock_guard lock(b.mutex);
+      if (b.parked.empty())
+        b.parked = operation.description() + ": " + describe(std::current_exception());
+      return;
+    }
     rethrow_for(b.time, operation.description(), operation.operation);
   }
   if (core_.events().wanted())
@@ -163,6 +210,19 @@ void batch_runner::settle(const batch& b) {
 }
 
 void batch_runner::complete(batch& b) {
+  if (b.logged) {
+    try {
+      if (b.parked.empty()) {
+        log_->committed(b.time);
+      } else {
+        log_error("a batch failed and is kept for a re-run (millrace batches): " +
+                  std::to_string(count_of(b.time)) + " ms, " + b.parked);
+        log_->parked(b.time, b.parked);
+      }
+    } catch (...) {
+      rethrow_for(b.time, "the batch log", {});
+    }
+  }
   const auto now = std::chrono::steady_clock::now();
   const auto began = b.jobs.empty() ? now : b.started;
   const batch_outcome outcome{b.time, now, began - b.submitted, now - began};
@@ -172,6 +232,13 @@ void batch_runner::complete(batch& b) {
   }
   forget_finished();
   if (b.jobs.empty() || !core_.events().wanted()) return;
+  if (!b.parked.empty()) {
+    event e{.what = event::kind::batch_failed};
+    e.batch_time = count_of(b.time);
+    e.text = b.parked;
+    core_.events().publish(std::move(e));
+    return;
+  }
   event e{.what = event::kind::batch_completed};
   e.batch_time = count_of(b.time);
   e.records = b.records;

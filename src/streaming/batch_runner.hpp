@@ -7,10 +7,12 @@
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <vector>
 
 #include "millrace/detail/engine/engine.hpp"
 #include "millrace/detail/streaming/stream_graph.hpp"
+#include "streaming/recovery/checkpointing.hpp"
 
 namespace millrace::detail {
 
@@ -27,6 +29,10 @@ struct batch {
   std::size_t next = 0;         // the first job that nobody took
   std::size_t left = 0;         // jobs that have not ended
   std::int64_t records = 0;
+  bool runs = true;     // else it is left out, or read for its state alone
+  bool logged = false;  // it has a place in the batch log
+  std::mutex mutex;     // guards what follows
+  std::string parked;   // why it is kept for a re-run; empty: it is not
   std::chrono::steady_clock::time_point submitted{};
   std::chrono::steady_clock::time_point started{};
 };
@@ -38,14 +44,24 @@ class batch_runner {
  public:
   batch_runner(stream_graph& graph, engine& core) : graph_(graph), core_(core) {}
 
+  /// Batches are logged there from now on. Before the first.
+  void log_to(checkpointing* log, bool park) {
+    log_ = log;
+    park_ = park;
+  }
+
   /// Gives what waits to the batch and builds the datasets of all output operations. Throws
   /// stream_error.
   std::unique_ptr<batch> generate(time_point_ms time);
+  /// Before anything of the batches runs that were generated since the last call: what they read is
+  /// on the disk. By the thread that generates.
+  void make_sure();
   /// Announces the batch; before its first job.
   void begin(batch& b);
-  /// Runs one job on this thread. Throws stream_error.
+  /// Runs one job on this thread. Throws stream_error, unless the batch is parked.
   void run(batch& b, std::size_t job);
-  /// All jobs have ended well: inputs and datasets are let go.
+  /// All jobs have ended well: inputs and datasets are let go. Throws stream_error where that could
+  /// not be logged.
   void complete(batch& b);
   /// The batch, or its generation, failed.
   void failed(time_point_ms time, const std::exception& why);
@@ -64,10 +80,13 @@ class batch_runner {
  private:
   class graph_hold;
   static void settle(const batch& b);
+  void read(batch& b);
   void forget_finished();
 
   stream_graph& graph_;
   engine& core_;
+  checkpointing* log_ = nullptr;  // null: there is no checkpoint directory
+  bool park_ = false;
   std::atomic<std::int64_t> current_{0};
   std::int64_t generated_ = INT64_MIN;  // the last batch; guarded by busy_
   // Datasets are dropped by whoever holds `busy_`: a batch that ends while the next one is being

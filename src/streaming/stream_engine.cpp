@@ -4,9 +4,12 @@
 #include <thread>
 
 #include "millrace/detail/base/log.hpp"
+#include "millrace/detail/storage/file_system.hpp"
 #include "millrace/error.hpp"
 #include "streaming/batch_loop.hpp"
 #include "streaming/batch_runner.hpp"
+#include "streaming/recovery/checkpointing.hpp"
+#include "streaming/recovery/parking.hpp"
 
 namespace millrace::detail {
 namespace {
@@ -15,6 +18,9 @@ using namespace std::chrono_literals;
 
 /// How long jobs may go on running once the stream is stopped at once.
 constexpr auto patience = 2s;
+
+/// So many batches share one wait for the disk at most.
+constexpr std::size_t most_together = 64;
 
 struct active_stream {
   std::mutex mutex;
@@ -112,6 +118,30 @@ time_point_ms stream_engine::zero_time() const {
   return time_point_ms(now / interval_ * interval_);
 }
 
+/// Fixes the graph and opens its inputs. The time of the first batch.
+time_point_ms stream_engine::begin() {
+  const std::string& policy = core_->conf().text("streaming.onBatchFailure");
+  if (policy != "stop" && policy != "park")
+    throw usage_error("streaming.onBatchFailure is stop or park: \"" + policy + "\"");
+  if (!checkpoint_.empty()) {
+    checkpointing_ = std::make_unique<checkpointing>(
+        checkpoint_files_ != nullptr ? *checkpoint_files_ : file_system_for(checkpoint_),
+        checkpoint_, graph_, core_, interval_);
+  }
+  time_point_ms first = zero_time();
+  if (checkpointing_ != nullptr) first = checkpointing_->zero(first);
+  graph_.start(first);
+  first += interval_;
+  if (policy == "park") check_parking(graph_, checkpointing_ != nullptr);
+  if (checkpointing_ != nullptr) {
+    first = checkpointing_->recover(core_->time().now());
+    runner_->log_to(checkpointing_.get(), policy == "park");
+  }
+  publish(*core_, event::kind::streaming_started);
+  graph_.open_inputs();
+  return first;
+}
+
 void stream_engine::start(std::function<void()> when_ended) {
   if (state() == life::active) {
     log_warn("the streaming context is active already; starting it again does nothing");
@@ -133,33 +163,36 @@ void stream_engine::start(std::function<void()> when_ended) {
     o.behind = [this] { behind(); };
     o.holds_records = [this] { return graph_.holds_records(); };
     o.ended = [this] { ended(); };
+    if (!checkpoint_.empty()) o.most_together = most_together;
     loop_ = std::make_unique<batch_loop>(*runner_, std::move(o));
-    const time_point_ms zero = zero_time();
-    graph_.start(zero);
-    publish(*core_, event::kind::streaming_started);
-    graph_.open_inputs();
-    loop_->start(zero + interval_, shared_from_this());
+    const time_point_ms first = begin();
+    if (checkpointing_ != nullptr) checkpointing_->write_in_background();
+    loop_->start(first, shared_from_this());
   } catch (...) {
     graph_.close_inputs();
     if (loop_ != nullptr) loop_->drop();
     loop_.reset();
+    checkpointing_.reset();
     leave_active();
     throw;
   }
 }
 
-void stream_engine::start_stepped() {
+time_point_ms stream_engine::start_stepped() {
   enter_active();
+  time_point_ms first;
   try {
-    const time_point_ms zero = zero_time();
-    graph_.start(zero);
-    publish(*core_, event::kind::streaming_started);
-    graph_.open_inputs();
+    first = begin();
   } catch (...) {
     graph_.close_inputs();
+    checkpointing_.reset();
     leave_active();
     throw;
   }
+  if (checkpointing_ == nullptr) return {};
+  const time_point_ms last = checkpointing_->last();
+  for (; first <= last; first += interval_) step(first);
+  return last;
 }
 
 void stream_engine::step(time_point_ms time) {
@@ -170,6 +203,7 @@ void stream_engine::step(time_point_ms time) {
   try {
     const std::unique_ptr<batch> b = runner_->generate(time);
     if (const std::exception_ptr failure = runner_->kept_failure()) std::rethrow_exception(failure);
+    runner_->make_sure();
     if (!b->jobs.empty()) runner_->begin(*b);
     for (std::size_t job = 0; job < b->jobs.size(); ++job) runner_->run(*b, job);
     runner_->complete(*b);
@@ -287,8 +321,21 @@ void stream_engine::fail(std::exception_ptr why, std::string_view where) noexcep
   else runner_->keep_failure(std::move(why));
 }
 
+/// The last checkpoint, and the directory for the next run.
+void stream_engine::finish_checkpoints() {
+  if (checkpointing_ == nullptr) return;
+  try {
+    if (first_failure() == nullptr) checkpointing_->finish();
+  } catch (const std::exception&) {
+    fail(std::current_exception(), "the last checkpoint");
+  }
+  runner_->log_to(nullptr, false);
+  checkpointing_.reset();
+}
+
 void stream_engine::ended() noexcept {
   graph_.close_inputs();
+  finish_checkpoints();
   const std::exception_ptr failure = first_failure();
   publish(*core_,
           failure == nullptr ? event::kind::streaming_stopped : event::kind::streaming_failed,

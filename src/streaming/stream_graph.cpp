@@ -73,8 +73,12 @@ bool stream_graph::holds_records() const {
 std::int64_t stream_graph::allocate(time_point_ms time) {
   std::int64_t records = 0;
   for (const auto& input : inputs_) records += std::max<std::int64_t>(0, input->allocate(time));
-  for (input_stream* const input : used_inputs_) input->dataset(time);
+  read_inputs(time);
   return records;
+}
+
+void stream_graph::read_inputs(time_point_ms time) {
+  for (input_stream* const input : used_inputs_) input->dataset(time);
 }
 
 void stream_graph::forget(time_point_ms done) {

@@ -2,8 +2,11 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
+
+#include "millrace/detail/base/bytes.hpp"
 
 namespace millrace::detail {
 
@@ -20,10 +23,26 @@ class accumulated {
   virtual std::shared_ptr<void> zero() const = 0;
   virtual void merge(const void* from_task) = 0;
 
+  /// Says how the value is encoded; empty: its type is no row's, and checkpoints leave it out.
+  virtual std::string signature() const { return {}; }
+  virtual void write(byte_writer&) const {}
+  virtual void read(byte_reader&) {}
+
  private:
   std::string name_;
 };
 using accumulated_ptr = std::shared_ptr<accumulated>;
+
+/// Those of a context that are alive, in the order in which they were made. Any thread.
+class accumulator_list {
+ public:
+  void add(const accumulated_ptr& one);
+  std::vector<accumulated_ptr> all() const;
+
+ private:
+  mutable std::mutex mutex_;
+  mutable std::vector<std::weak_ptr<accumulated>> all_;
+};
 
 /// What one attempt at a task added. It counts once the driver has believed the attempt, so what
 /// failed, was lost or was too late does not.

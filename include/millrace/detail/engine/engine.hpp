@@ -8,6 +8,7 @@
 #include "millrace/detail/base/events.hpp"
 #include "millrace/detail/base/settings.hpp"
 #include "millrace/detail/dataset/node.hpp"
+#include "millrace/detail/engine/accumulators.hpp"
 
 namespace millrace::detail {
 
@@ -43,6 +44,7 @@ class engine final : public dataset_context {
   async_threads& async() { return *async_; }
   checkpoints& checkpointing() { return *checkpoints_; }
   bad_records& rejected() { return *bad_records_; }
+  accumulator_list& accumulators() { return accumulators_; }
   /// Tells engines of this process apart, also later ones at the same address.
   std::uint64_t number() const { return number_; }
 
@@ -74,6 +76,7 @@ class engine final : public dataset_context {
   std::unique_ptr<checkpoints> checkpoints_;
   std::unique_ptr<bad_records> bad_records_;
   std::unique_ptr<async_threads> async_;
+  accumulator_list accumulators_;
   std::uint64_t number_;
   std::atomic<bool> stopped_{false};
 };

@@ -47,6 +47,12 @@ class output_file {
   virtual void close() = 0;
 };
 
+/// Held until it is destroyed, or the process ends however it ends.
+class file_lock {
+ public:
+  virtual ~file_lock();
+};
+
 /// The port to a file system. Any thread may call any member. Every failure throws: `error` with
 /// the operation, the path and the system's words, or `usage_error` where said.
 class file_system {
@@ -75,6 +81,9 @@ class file_system {
   virtual void remove_tree(std::string_view path) = 0;
   /// Returns when the names in the directory would survive a power cut.
   virtual void sync_directory(std::string_view path) = 0;
+  /// Takes the lock that the file stands for, making the file where it is missing. Null: somebody
+  /// has it, this process included.
+  [[nodiscard]] virtual std::unique_ptr<file_lock> lock(std::string_view path) = 0;
 };
 
 /// Accepts plain paths and `file:` ones. Lives for ever.

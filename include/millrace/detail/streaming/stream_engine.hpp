@@ -18,6 +18,8 @@ namespace millrace::detail {
 
 class batch_loop;
 class batch_runner;
+class checkpointing;
+class file_system;
 
 /// Any thread may call any member but where said otherwise.
 class stream_engine : public std::enable_shared_from_this<stream_engine> {
@@ -41,17 +43,25 @@ class stream_engine : public std::enable_shared_from_this<stream_engine> {
   void check_building(std::string_view what) const;
   stream_graph& graph() { return graph_; }
 
+  /// Where state, offsets and batches are kept for a program that is started again; empty: nowhere.
+  void checkpoint(std::string directory) { checkpoint_ = std::move(directory); }
+  const std::string& checkpoint() const { return checkpoint_; }
+  /// On this file system, which outlives the engine; by default, the directory's own.
+  void checkpoint_on(file_system& files) { checkpoint_files_ = &files; }
+
   /// The stream's datasets of the times from `from` to `to`, both included; where they are not the
   /// stream's, the ones before them. Any thread. usage_error: it has not started, or a batch was
   /// forgotten.
   std::vector<node_ptr> slice(stream_node& of, time_point_ms from, time_point_ms to);
 
   // ---- its life
-  /// Batches from the next multiple of the interval on, on threads of their own. Does nothing where
-  /// it is active. `when_ended` is called once, by the thread that ends the last.
+  /// Batches from the next multiple of the interval on, on threads of their own; where a checkpoint
+  /// directory holds an earlier run's, from there on. Does nothing where it is active. `when_ended`
+  /// is called once, by the thread that ends the last.
   void start(std::function<void()> when_ended = {});
-  /// The same without threads: a batch runs when `step` is called, on the calling thread.
-  void start_stepped();
+  /// The same without threads: a batch runs when `step` is called, on the calling thread. Batches
+  /// that an earlier run began run now; the time of the newest is returned, or 0.
+  time_point_ms start_stepped();
   /// Runs the batch of `time`. Throws stream_error; after that nothing runs.
   void step(time_point_ms time);
 
@@ -81,6 +91,8 @@ class stream_engine : public std::enable_shared_from_this<stream_engine> {
 
  private:
   time_point_ms zero_time() const;
+  time_point_ms begin();
+  void finish_checkpoints();
   void enter_active();
   void leave_active() noexcept;
   void see_to_the_end(ending how);
@@ -94,6 +106,9 @@ class stream_engine : public std::enable_shared_from_this<stream_engine> {
   std::atomic<life> life_{life::initialized};
   std::atomic<bool> cancel_{false};
   stream_graph graph_;
+  std::string checkpoint_;
+  file_system* checkpoint_files_ = nullptr;
+  std::unique_ptr<checkpointing> checkpointing_;  // null: no directory
   std::unique_ptr<batch_runner> runner_;
   std::unique_ptr<batch_loop> loop_;
   std::function<void()> when_ended_;

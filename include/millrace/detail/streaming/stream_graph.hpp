@@ -66,6 +66,8 @@ class stream_graph {
   /// Gives all that waits to the batch, as datasets of the inputs that outputs need, even if no
   /// output asks for them at this time (a window that slides by more); the number of records.
   std::int64_t allocate(time_point_ms time);
+  /// The same for a batch whose inputs were told what it reads, or that it reads nothing.
+  void read_inputs(time_point_ms time);
   /// The streams that outputs need, and the inputs, in an order that the graph's shape decides.
   const std::vector<stream_node*>& used() const { return used_; }
   /// The streams that outputs need in which a batch follows from the one before.

@@ -1,0 +1,418 @@
+// Streams that die and are started again on their checkpoint directory.
+#include <gtest/gtest.h>
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "crashing_files.hpp"
+#include "millrace/millrace.hpp"
+#include "stream_on_manual_clock.hpp"
+#include "streaming/recovery/checkpoint_directory.hpp"
+
+namespace millrace {
+namespace {
+
+using namespace std::chrono_literals;
+using test::crashing_files;
+
+/// at, at + 1 … , five a batch, in two partitions.
+struct numbers {
+  using record_type = int;
+  struct range {
+    int from, to;
+  };
+  range next(const batch_limits&) {
+    const range r{at, at + 5};
+    at = r.to;
+    return r;
+  }
+  int partitions(const range&) const { return 2; }
+  void read(const range& r, int partition, emit<int>& out) const {
+    const int middle = (r.from + r.to) / 2;
+    for (int i = partition == 0 ? r.from : middle; i < (partition == 0 ? middle : r.to); ++i)
+      out(i);
+  }
+  void resume(const range& last) { at = last.to; }
+  int at = 1;
+};
+
+/// What a database would hold: it outlives the program.
+template <class T>
+struct ledger {
+  std::mutex mutex;
+  std::map<batch_time, std::vector<T>> batches;
+  std::vector<std::string> wrong;
+
+  std::vector<T> all() const {
+    std::vector<T> rows;
+    for (const auto& [time, batch] : batches) rows.insert(rows.end(), batch.begin(), batch.end());
+    return rows;
+  }
+};
+
+template <class T>
+struct ledger_sink {
+  std::shared_ptr<ledger<T>> to;
+
+  std::vector<T> prepare(const output_id&, partition_rows<T>& rows) const {
+    std::vector<T> all;
+    for (const T& row : rows) all.push_back(row);
+    return all;
+  }
+  bool committed(batch_time time) const {
+    const std::lock_guard lock(to->mutex);
+    return to->batches.contains(time);
+  }
+  void commit(batch_time time, std::vector<std::vector<T>> receipts) const {
+    const std::lock_guard lock(to->mutex);
+    std::vector<T> all;
+    for (const std::vector<T>& one : receipts) all.insert(all.end(), one.begin(), one.end());
+    if (!to->batches.empty() && to->batches.rbegin()->first >= time)
+      to->wrong.push_back("batch committed after a later one, or twice");
+    to->batches.insert_or_assign(time, std::move(all));
+  }
+};
+
+using settings_list = std::vector<std::pair<std::string, std::string>>;
+
+/// One life of a program.
+class run {
+ public:
+  using build = std::function<void(streaming_context&)>;
+
+  run(crashing_files& files, const build& graph, const settings_list& conf = {},
+      std::chrono::milliseconds begin = 0ms)
+      : clock_(detail::time_point_ms(begin)),
+        sc_(test::stream_on_manual_clock::make_context(&clock_, conf)),
+        ssc_(sc_, 1s) {
+    ssc_.core()->checkpoint("mem/checkpoint");
+    ssc_.core()->checkpoint_on(files);
+    graph(ssc_);
+  }
+  ~run() { ssc_.stop(); }
+  run(const run&) = delete;
+  run& operator=(const run&) = delete;
+
+  /// The newest batch of an earlier life.
+  batch_time start(std::chrono::milliseconds from = 0ms) {
+    return at_ = std::max(detail::time_point_ms(from), ssc_.core()->start_stepped());
+  }
+  /// Batches up to this time.
+  void until(std::chrono::milliseconds time) {
+    while (at_ < detail::time_point_ms(time)) {
+      at_ += 1s;
+      clock_.set(std::max(clock_.now(), at_));
+      ssc_.core()->step(at_);
+    }
+  }
+
+ private:
+  detail::manual_clock clock_;
+  context sc_;
+  streaming_context ssc_;
+  batch_time at_{};
+};
+
+std::string refusal(const std::function<void()>& f) {
+  try {
+    f();
+  } catch (const usage_error& e) {
+    return e.what();
+  }
+  return "no usage_error";
+}
+
+std::shared_ptr<ledger<int>> new_ledger() { return std::make_shared<ledger<int>>(); }
+
+/// A run that does not go on from an earlier one begins with other numbers.
+run::build numbers_to(std::shared_ptr<ledger<int>> to, int from = 1) {
+  return
+      [to, from](streaming_context& ssc) { ssc.stream(numbers{from}).write(ledger_sink<int>{to}); };
+}
+
+std::vector<int> consecutive(int from, int count) {
+  std::vector<int> all;
+  for (int i = 0; i < count; ++i) all.push_back(from + i);
+  return all;
+}
+
+TEST(Recovery, a_new_run_goes_on_where_the_last_one_ended) {
+  crashing_files files;
+  const auto rows = new_ledger();
+  {
+    run first(files, numbers_to(rows));
+    EXPECT_EQ(first.start(), detail::time_point_ms(0ms));
+    first.until(3s);
+  }
+  files.restart();
+  {
+    run second(files, numbers_to(rows, 1001));
+    EXPECT_EQ(second.start(), detail::time_point_ms(3s));
+    second.until(5s);
+  }
+  EXPECT_EQ(rows->all(), consecutive(1, 25));
+  EXPECT_EQ(rows->batches.size(), 5U);
+  EXPECT_TRUE(rows->wrong.empty());
+}
+
+constexpr auto the_end = 8s;
+
+/// Runs until it dies, or to the end. False: it died.
+bool live(crashing_files& files, const std::shared_ptr<ledger<int>>& rows, int from) {
+  try {
+    run one(files, numbers_to(rows, from));
+    one.start();
+    one.until(the_end);
+  } catch (const error&) {
+    return false;
+  }
+  return !files.dead();
+}
+
+/// Whether each batch up to the end is there once, and each number too.
+void expect_nothing_lost(const ledger<int>& rows) {
+  const std::vector<int> all = rows.all();
+  ASSERT_FALSE(all.empty());
+  EXPECT_EQ(all, consecutive(all.front(), 5 * 8));
+  EXPECT_EQ(rows.batches.size(), 8U);
+  EXPECT_TRUE(rows.wrong.empty());
+}
+
+/// Lets the program die at each change of its file system in turn, once more while it recovers, and
+/// then live.
+void die_everywhere(crashing_files::after_crash how) {
+  int deaths = 0;
+  for (std::int64_t n = 1;; ++n, ++deaths) {
+    SCOPED_TRACE("dies at change " + std::to_string(n));
+    crashing_files files;
+    const auto rows = new_ledger();
+    files.die_at(n, how);
+    if (live(files, rows, 1)) break;
+    files.restart();
+    files.die_at(1 + n % 17, how);
+    live(files, rows, 1001);
+    files.restart();
+    ASSERT_TRUE(live(files, rows, 2001));
+    expect_nothing_lost(*rows);
+    if (::testing::Test::HasFailure()) return;
+  }
+  EXPECT_GT(deaths, 50);
+}
+
+TEST(Recovery, dies_at_every_change_of_the_disk) {
+  die_everywhere(crashing_files::after_crash::all_is_there);
+}
+
+TEST(Recovery, dies_at_every_change_and_what_was_not_synced_is_gone) {
+  die_everywhere(crashing_files::after_crash::synced_alone);
+}
+
+TEST(Recovery, dies_within_every_write) {
+  die_everywhere(crashing_files::after_crash::last_write_in_half);
+}
+
+TEST(Recovery, an_error_of_the_disk_stops_the_stream_and_loses_nothing) {
+  int errors = 0;
+  for (std::int64_t n = 1;; ++n) {
+    SCOPED_TRACE("fails at change " + std::to_string(n));
+    crashing_files files;
+    files.fail_at(n);
+    const auto rows = new_ledger();
+    if (!live(files, rows, 1)) ++errors;
+    if (files.changes() < n) break;
+    files.restart();
+    ASSERT_TRUE(live(files, rows, 2001));
+    expect_nothing_lost(*rows);
+    if (::testing::Test::HasFailure()) return;
+  }
+  EXPECT_GT(errors, 40);
+}
+
+TEST(Recovery, every_flipped_byte_is_refused_or_changes_nothing) {
+  crashing_files files;
+  const auto before = new_ledger();
+  {
+    run first(files, numbers_to(before), {{"streaming.checkpoint.interval", "2s"}});
+    first.start();
+    first.until(5s);
+    files.die_at(1, crashing_files::after_crash::all_is_there);
+  }
+  const auto image = files.all();
+  const auto saved = before->batches;
+  int refused = 0;
+  int same = 0;
+  for (const auto& [path, bytes] : image) {
+    for (std::size_t at = 0; at < bytes.size(); ++at) {
+      SCOPED_TRACE(path + " at " + std::to_string(at));
+      auto damaged = image;
+      damaged[path][at] = static_cast<char>(damaged[path][at] ^ (1 << at % 8));
+      crashing_files copy;
+      copy.set(damaged);
+      const auto rows = new_ledger();
+      rows->batches = saved;
+      try {
+        run second(copy, numbers_to(rows, 2001));
+        second.start();
+        second.until(7s);
+      } catch (const error&) {
+        ++refused;
+        EXPECT_EQ(rows->batches, saved);
+        continue;
+      }
+      ++same;
+      ASSERT_EQ(rows->all(), consecutive(1, 35));
+      ASSERT_TRUE(rows->wrong.empty());
+    }
+  }
+  EXPECT_GT(refused, 0);
+  EXPECT_GT(same, 0);
+}
+
+TEST(Recovery, two_programs_on_one_directory_are_refused) {
+  crashing_files files;
+  run first(files, numbers_to(new_ledger()));
+  first.start();
+  first.until(1s);
+  EXPECT_NE(refusal([&] {
+              detail::checkpoint_directory(files, "mem/checkpoint");
+            }).find("another program is using this checkpoint directory"),
+            std::string::npos);
+  first.until(2s);
+}
+
+TEST(Recovery, a_run_that_was_taken_over_writes_no_more) {
+  crashing_files files;
+  const auto rows = new_ledger();
+  run zombie(files, numbers_to(rows));
+  zombie.start();
+  zombie.until(2s);
+  files.restart();  // its lock is gone, as on a file system that lost sight of it
+  detail::checkpoint_directory next(files, "mem/checkpoint");
+  EXPECT_EQ(next.take_over().now->last, detail::time_point_ms(2s));
+  try {
+    zombie.until(3s);
+    FAIL() << "the older run went on";
+  } catch (const stream_error& e) {
+    EXPECT_NE(std::string(e.what()).find("another program has taken the directory over"),
+              std::string::npos)
+        << e.what();
+  }
+  EXPECT_EQ(rows->batches.size(), 2U);
+}
+
+TEST(Recovery, missed_batches_are_made_up_for_or_merged) {
+  for (const bool merge : {false, true}) {
+    crashing_files files;
+    const auto rows = new_ledger();
+    {
+      run first(files, numbers_to(rows));
+      first.start();
+      first.until(2s);
+    }
+    files.restart();
+    run second(files, numbers_to(rows, 1001),
+               {{"streaming.recovery.mergeMissedBatches", merge ? "true" : "false"}}, 6s);
+    EXPECT_EQ(second.start(2s), detail::time_point_ms(2s));
+    second.until(7s);
+    // One for 3, 4, 5 and 6 s, and that of 7 s.
+    EXPECT_EQ(rows->batches.size(), merge ? 4U : 7U);
+    EXPECT_EQ(rows->all(), consecutive(1, merge ? 20 : 35));
+  }
+}
+
+TEST(Recovery, inputs_that_are_gone_are_named) {
+  crashing_files files;
+  const auto rows = new_ledger();
+  {
+    run first(files, [rows](streaming_context& ssc) {
+      ssc.stream(numbers{}).named("clicks").write(ledger_sink<int>{rows});
+    });
+    first.start();
+    first.until(2s);
+  }
+  files.restart();
+  const run::build other = [rows](streaming_context& ssc) {
+    ssc.stream(numbers{}).named("views").write(ledger_sink<int>{rows});
+  };
+  {
+    run second(files, other);
+    const std::string text = refusal([&] { second.start(); });
+    EXPECT_NE(text.find("where the input \"clicks\" is, with ranges of (int32, int32)"),
+              std::string::npos)
+        << text;
+  }
+  run third(files, other, {{"streaming.recovery.dropUnmatched", "true"}});
+  third.start();
+  third.until(3s);
+  EXPECT_EQ(rows->batches.rbegin()->second, (std::vector<int>{1, 2, 3, 4, 5}));
+}
+
+TEST(Recovery, queue_streams_are_refused) {
+  crashing_files files;
+  const run::build graph = [](streaming_context& ssc) {
+    ssc.queue_stream(rdd_queue<int>{}).for_each_rdd([](const rdd<int>&) {});
+  };
+  {
+    run first(files, graph);
+    first.start();
+    first.until(1s);
+  }
+  files.restart();
+  run second(files, graph);
+  EXPECT_NE(refusal([&] { second.start(); }).find("queue streams can't be recovered"),
+            std::string::npos);
+}
+
+TEST(Recovery, another_batch_interval_is_refused) {
+  crashing_files files;
+  {
+    run first(files, numbers_to(new_ledger()));
+    first.start();
+    first.until(1s);
+  }
+  files.restart();
+  detail::manual_clock clock;
+  const context sc = test::stream_on_manual_clock::make_context(&clock, {});
+  streaming_context ssc(sc, 500ms);
+  ssc.core()->checkpoint("mem/checkpoint");
+  ssc.core()->checkpoint_on(files);
+  ssc.stream(numbers{}).print();
+  EXPECT_NE(
+      refusal([&] { ssc.core()->start_stepped(); }).find("batches of another length: 1000 ms"),
+      std::string::npos);
+  ssc.stop();
+}
+
+TEST(Recovery, accumulators_come_back_and_count_once) {
+  crashing_files files;
+  const auto rows = new_ledger();
+  std::int64_t sum = 0;
+  const run::build graph = [&](streaming_context& ssc) {
+    const auto seen = ssc.context().accumulator<std::int64_t>("seen");
+    ssc.stream(numbers{})
+        .map([seen](int x) {
+          seen += 1;
+          return x;
+        })
+        .write(ledger_sink<int>{rows});
+    ssc.stream(numbers{}).named("again").for_each_rdd(
+        [seen, &sum](const rdd<int>&) { sum = seen.value(); });
+  };
+  {
+    run first(files, graph);
+    first.start();
+    first.until(3s);
+    EXPECT_EQ(sum, 15);
+  }
+  files.restart();
+  run second(files, graph);
+  second.start();
+  second.until(5s);
+  EXPECT_EQ(sum, 25);
+}
+
+}  // namespace
+}  // namespace millrace
