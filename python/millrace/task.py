@@ -1,5 +1,7 @@
 """What travels to a worker: the steps of a task."""
 
+from pyspark.fusing import runnable
+
 
 class Task:
     """`source(split, inputs)` makes rows of the inputs (None: the first input's rows); each of
@@ -17,7 +19,7 @@ class Task:
 
     def run(self, split, inputs):
         rows = inputs[0] if self.source is None else self.source(split, inputs)
-        for step in self.steps:
+        for step in runnable(self.steps):
             rows = step(split, rows)
         return rows
 

@@ -16,6 +16,8 @@ TASK = struct.Struct("<IIqQ")  # partition, attempt, stage, bytes of the functio
 HEADER = struct.Struct("<IIQ")  # what, number, bytes that follow
 WANTS_ROWS, ROWS, DONE, FAILED = (ord(c) for c in "RODE")
 COUNT = struct.Struct("<Q")
+PLACE = struct.Struct("<IQ")  # of a frame: the partition it goes to, its bytes
+TOGETHER, MOST_FRAMES = 256 << 10, 1000  # what is sent at once
 TEXT = 1 << 63  # in the count of frames: they are blocks of text
 
 
@@ -63,10 +65,25 @@ class Driver:
             for frame in [self.read(size) for size in sizes]:
                 yield decode(frame)
 
-    def give(self, frame, partition=0):
-        """False: no more rows are wanted."""
-        self.send(ROWS, partition, frame)
+    def give(self, given):
+        """Frames, each with its partition. False: no more rows are wanted."""
+        index = b"".join(PLACE.pack(partition, len(frame)) for partition, frame in given)
+        self.send(ROWS, len(given), b"".join([index, *(frame for _, frame in given)]))
         return self.read(1) != b"\0"
+
+    def give_buckets(self, buckets):
+        """Many small ones travel together."""
+        waiting, size = [], 0
+        for to, bucket in buckets:
+            frame = frames.dumps(bucket)
+            waiting.append((to, frame))
+            size += len(frame)
+            if size >= TOGETHER or len(waiting) == MOST_FRAMES:
+                if not self.give(waiting):
+                    return
+                waiting, size = [], 0
+        if waiting:
+            self.give(waiting)
 
 
 def run_task(driver, partition, attempt, stage, function):
@@ -81,12 +98,10 @@ def run_task(driver, partition, attempt, stage, function):
     inputs = [driver.rows(number, unicode) for number, unicode in enumerate(task.inputs)]
     rows = task.run(partition, inputs)
     if task.to_buckets:
-        for to, bucket in rows:
-            if not driver.give(frames.dumps(bucket), to):
-                break
+        driver.give_buckets(rows)
     else:
         for frame in frames.frames_of(rows):
-            if not driver.give(frame):
+            if not driver.give([(0, frame)]):
                 break
     if hasattr(rows, "close"):
         rows.close()

@@ -10,14 +10,17 @@
 #include <thread>
 
 #include "dataset_object.hpp"
+#include "known_steps.hpp"
 #include "millrace/detail/dataset/operations.hpp"
 #include "millrace/detail/dataset/row_traits.hpp"
 #include "millrace/detail/streaming/receiving.hpp"
 #include "millrace/socket.hpp"
 #include "millrace/streaming_context.hpp"
+#include "pickled.hpp"
 #include "python_listener.hpp"
 #include "python_node.hpp"
 #include "python_stream.hpp"
+#include "python_text.hpp"
 #include "runner.hpp"
 
 namespace py = pybind11;
@@ -47,7 +50,8 @@ dataset parallelize(const runner& r, const std::vector<std::vector<py::bytes>>& 
 
 dataset of_function(const runner& r, const std::string& operation, const py::bytes& function,
                     const std::vector<dataset>& parents,
-                    const std::vector<std::vector<std::vector<std::pair<int, int>>>>& inputs) {
+                    const std::vector<std::vector<std::vector<std::pair<int, int>>>>& inputs,
+                    bool together) {
   std::vector<detail::node_ptr> from;
   for (const auto& parent : parents) from.push_back(parent.node);
   std::vector<partition_inputs> read;
@@ -59,7 +63,7 @@ dataset of_function(const runner& r, const std::string& operation, const py::byt
     }
   }
   return {python_node(r.core(), r.workers(), operation, std::string(view_of(function)),
-                      std::move(from), std::move(read))};
+                      std::move(from), std::move(read), together)};
 }
 
 /// Runs a job on a thread of its own where Python's main thread asks, so that Ctrl-C ends it.
@@ -121,6 +125,41 @@ py::list run(runner& r, const dataset& of, const std::vector<int>& partitions,
     all.append(std::move(frames));
   }
   return all;
+}
+
+/// Runs jobs without Python's lock; Ctrl-C ends them where Python's main thread asks.
+template <class F>
+void in_job(runner& r, const std::string& group, bool from_main, F jobs) {
+  const py::gil_scoped_release no_python;
+  runner::ticket t;
+  t.group = group;
+  const auto work = [&] { r.run(t, jobs); };
+  if (from_main) interruptibly(t, work);
+  else work();
+}
+
+std::int64_t count(runner& r, const dataset& of, const std::string& group, bool from_main) {
+  std::int64_t rows = 0;
+  in_job(r, group, from_main, [&] { rows = detail::count_rows(of.node); });
+  return rows;
+}
+
+/// The first rows of a dataset of the engine's own rows, pickled.
+py::bytes take(runner& r, const dataset& of, std::int64_t n, const std::string& group,
+               bool from_main) {
+  pickle_of_rows pickle(of.node->rows());
+  in_job(r, group, from_main, [&] {
+    detail::row_buffer rows = detail::take_rows(of.node, n);
+    for (std::size_t i = 0; i < rows.size(); ++i) pickle.add({rows.row(i), 1, false});
+  });
+  const std::string_view bytes = pickle.finish();
+  return {bytes.data(), bytes.size()};
+}
+
+/// What its rows are: "frames" (pickled rows of Python's), "text" or "counts".
+const char* rows_of(const dataset& of) {
+  if (of.node->rows().kind == detail::row_kind::text_view) return "text";
+  return &of.node->rows() == &detail::row_type_of<frame>() ? "frames" : "counts";
 }
 
 /// The dataset as rows in memory, without what it was computed from.
@@ -240,9 +279,7 @@ PYBIND11_MODULE(_millrace, m) {
   py::class_<dataset>(m, "Dataset")
       .def_property_readonly("partitions", [](const dataset& d) { return d.node->partitions(); })
       .def_property_readonly("id", [](const dataset& d) { return d.node->id(); })
-      .def_property_readonly(
-          "is_text",
-          [](const dataset& d) { return d.node->rows().kind == detail::row_kind::text_view; })
+      .def_property_readonly("rows", rows_of)
       .def("keep", [](const dataset& d, bool kept) {
         d.node->keep(kept ? storage_level::memory : storage_level::none);
       });
@@ -263,6 +300,29 @@ PYBIND11_MODULE(_millrace, m) {
       .def("of_function", of_function)
       .def("shuffled", [](const runner&, const dataset& d,
                           int partitions) { return dataset{shuffled(d.node, partitions)}; })
+      .def("decoded", [](const runner&, const dataset& d,
+                         bool white_as_blank) { return dataset{python_text(d.node, white_as_blank)}; })
+      .def("split", [](const runner&, const dataset& d,
+                       char delimiter) { return dataset{detail::split_text(d.node, delimiter)}; })
+      .def("words",
+           [](const runner&, const dataset& d) { return dataset{detail::split_words(d.node)}; })
+      .def("counted", [](const runner&, const dataset& d,
+                         std::int64_t number) { return dataset{counted_as(d.node, number)}; })
+      .def("summed",
+           [](const runner&, const dataset& d, int partitions, std::uint32_t seed, int rounds_each,
+              int rounds_end) {
+             return dataset{summed(d.node, partitions, {seed, rounds_each, rounds_end})};
+           })
+      .def("union_of",
+           [](const runner& r, const std::vector<dataset>& parents) {
+             std::vector<detail::node_ptr> nodes;
+             for (const auto& parent : parents) nodes.push_back(parent.node);
+             const detail::row_type& rows = nodes.at(0)->rows();
+             return dataset{detail::union_of(r.core(), rows, std::move(nodes))};
+           })
+      .def("pickled", [](const runner&, const dataset& d) { return dataset{pickled(d.node)}; })
+      .def("count", count)
+      .def("take_rows", take)
       .def("run", run)
       .def("materialised", materialised, no_python())
       .def("cancel",

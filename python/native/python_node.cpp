@@ -1,6 +1,7 @@
 #include "python_node.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <set>
 #include <span>
 
@@ -133,8 +134,9 @@ class python_cursor final : public detail::cursor {
           break;
         }
         case message::kind::rows: {
-          frame row{static_cast<std::int32_t>(m.number), m.bytes};
-          const bool more = !enough_ && to({&row, 1, false}) == flow::more;
+          read_frames(m);
+          const bool more =
+              !enough_ && to({given_.data(), m.number, false}) == flow::more;
           enough_ = !more;
           worker_->send_more(more);
           if (more) return flow::more;
@@ -155,8 +157,28 @@ class python_cursor final : public detail::cursor {
     }
   }
 
+  /// For each frame its partition and its size, then all their bytes.
+  void read_frames(const message& m) {
+    constexpr std::size_t place_bytes = sizeof(std::uint32_t) + sizeof(std::uint64_t);
+    given_.clear();
+    std::size_t at = m.number * place_bytes;
+    for (std::uint32_t i = 0; i < m.number && at <= m.bytes.size(); ++i) {
+      std::int32_t partition = 0;
+      std::uint64_t size = 0;
+      const char* const place = m.bytes.data() + i * place_bytes;
+      std::memcpy(&partition, place, sizeof partition);
+      std::memcpy(&size, place + sizeof partition, sizeof size);
+      if (size > m.bytes.size() - at) break;
+      given_.emplace_back(partition, m.bytes.substr(at, size));
+      at += size;
+    }
+    if (given_.size() != m.number || given_.size() > detail::chunk_rows)
+      throw worker_lost("a Python worker gave frames that do not add up");
+  }
+
   std::shared_ptr<worker_pool> workers_;
   std::unique_ptr<worker> worker_;
+  std::vector<frame> given_;
   std::string_view function_;
   std::vector<input> inputs_;
   int partition_;
@@ -199,7 +221,7 @@ std::string_view kept_name(std::string_view name) {
 detail::node_ptr python_node(detail::context_ptr context, std::shared_ptr<worker_pool> workers,
                              std::string_view operation, std::string function,
                              std::vector<detail::node_ptr> parents,
-                             std::vector<partition_inputs> inputs) {
+                             std::vector<partition_inputs> inputs, bool together) {
   if (inputs.empty() && parents.size() == 1)
     for (int p = 0; p < parents[0]->partitions(); ++p) inputs.push_back({{{0, p}}});
   const int partitions = static_cast<int>(inputs.size());
@@ -209,7 +231,8 @@ detail::node_ptr python_node(detail::context_ptr context, std::shared_ptr<worker
                                                               partitions,
                                                               std::move(parents),
                                                               {},
-                                                              nullptr},
+                                                              nullptr,
+                                                              together},
                                           std::move(workers), std::move(function),
                                           std::move(inputs));
 }

@@ -27,11 +27,11 @@ using partition_inputs = std::vector<std::vector<parent_partition>>;
 
 /// A dataset whose partitions are made by a Python function in a worker. Parents are datasets of
 /// frames, or of text. `inputs`: one for each partition; none at all: partition p reads partition p
-/// of the only parent.
+/// of the only parent. `together`: all its tasks run at the same time.
 detail::node_ptr python_node(detail::context_ptr context, std::shared_ptr<worker_pool> workers,
                              std::string_view operation, std::string function,
                              std::vector<detail::node_ptr> parents,
-                             std::vector<partition_inputs> inputs);
+                             std::vector<partition_inputs> inputs, bool together);
 
 /// Every frame to the partition that it names.
 detail::node_ptr shuffled(const detail::node_ptr& parent, int partitions);

@@ -72,9 +72,7 @@ void runner::stop() {
   if (workers_ != nullptr) workers_->stop();
 }
 
-std::vector<std::shared_ptr<detail::row_buffer>> runner::run(const detail::node_ptr& dataset,
-                                                             const std::vector<int>& partitions,
-                                                             std::string_view action, ticket& t) {
+void runner::run(ticket& t, const std::function<void()>& jobs) {
   t.of_batch = in_batch();
   {
     const std::lock_guard lock(mutex_);
@@ -95,7 +93,19 @@ std::vector<std::shared_ptr<detail::row_buffer>> runner::run(const detail::node_
   detail::job_lane own(&t.cancel);
   std::optional<detail::lane_scope> lane;
   if (!t.of_batch) lane.emplace(own);
+  for (int run = 1;; ++run) {
+    try {
+      return jobs();
+    } catch (const std::exception& e) {
+      // What was shuffled already is kept, so this runs little more than what was lost.
+      if (run == most_runs || !is_worker_lost(e)) throw;
+    }
+  }
+}
 
+std::vector<std::shared_ptr<detail::row_buffer>> runner::run(const detail::node_ptr& dataset,
+                                                             const std::vector<int>& partitions,
+                                                             std::string_view action, ticket& t) {
   const detail::job what{
       dataset, partitions, action,
       [&dataset](detail::task_context& task, int partition) -> detail::task_result {
@@ -105,17 +115,13 @@ std::vector<std::shared_ptr<detail::row_buffer>> runner::run(const detail::node_
           if (task.cancelled()) break;
         return rows;
       }};
-  for (int run = 1;; ++run) {
-    try {
-      std::vector<std::shared_ptr<detail::row_buffer>> all;
-      for (auto& result : detail::run_job(what))
-        all.push_back(std::static_pointer_cast<detail::row_buffer>(std::move(result)));
-      return all;
-    } catch (const std::exception& e) {
-      // What was shuffled already is kept, so this runs little more than what was lost.
-      if (run == most_runs || !is_worker_lost(e)) throw;
-    }
-  }
+  std::vector<std::shared_ptr<detail::row_buffer>> all;
+  run(t, [&] {
+    all.clear();
+    for (auto& result : detail::run_job(what))
+      all.push_back(std::static_pointer_cast<detail::row_buffer>(std::move(result)));
+  });
+  return all;
 }
 
 void runner::cancel(const std::string* group) {

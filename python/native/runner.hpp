@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -42,8 +43,9 @@ class runner {
     bool of_batch = false;
     std::atomic<bool> cancel{false};
   };
-  /// The frames of some partitions, in their order. A task whose worker died is run again. In a
-  /// batch the batch's own lane is used.
+  /// Runs jobs, which `t` may end. In a batch the batch's own lane is used.
+  void run(ticket& t, const std::function<void()>& jobs);
+  /// The frames of some partitions, in their order. A task whose worker died is run again.
   std::vector<std::shared_ptr<detail::row_buffer>> run(const detail::node_ptr& dataset,
                                                        const std::vector<int>& partitions,
                                                        std::string_view action, ticket& t);

@@ -37,7 +37,7 @@ class python_error : public error {
 struct message {
   enum class kind : char {
     wants_rows = 'R',  // `number`: of which input
-    rows = 'O',        // `number`: the partition they go to
+    rows = 'O',        // `number` frames: their places, then their bytes
     done = 'D',        // bytes: what accumulators gained
     failed = 'E',      // bytes: the traceback
     cancelled = 0,     // nothing came: the task is not wanted any more

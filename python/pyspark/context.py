@@ -25,6 +25,7 @@ from pyspark.rdd import RDD, PipelinedRDD
 from pyspark.saving import local_path, rows_in
 from pyspark.serializers import AutoBatchedSerializer, CPickleSerializer
 from pyspark.status import StatusTracker
+from pyspark.typed import hash_of_workers
 from pyspark.version import __version__
 
 INSIDE = (
@@ -165,6 +166,10 @@ class SparkContext:
             if name.startswith("spark.executorEnv."):
                 env[name[len("spark.executorEnv."):]] = value
         python = env.get("PYSPARK_PYTHON", sys.executable)
+        # What the engine needs to know to put keys where workers would; None: it does not do so.
+        self._knows_functions = None
+        if self._conf.get("spark.millrace.recognise", "true") != "false":
+            self._knows_functions = hash_of_workers(env)
         server = os.path.join(os.path.dirname(os.path.abspath(frames.__file__)), "fork_server.py")
         with theirs:
             self._fork_server = subprocess.Popen(
@@ -239,8 +244,7 @@ class SparkContext:
                 f"Could not serialize object: {type(failure).__name__}: {text}") from failure
 
     def _run(self, rdd, action, partitions=None):
-        rdd = rdd._rows()
-        dataset = rdd._native()
+        dataset = rdd._rows()
         if partitions is None:
             partitions = list(range(dataset.partitions))
         if not partitions:
@@ -252,6 +256,15 @@ class SparkContext:
         if self._checkpoints_wanted:
             rdd._checkpoint_now()
         return [frames.rows_of(one) for one in results]
+
+    def _of_engine(self, rdd, action, *arguments):
+        """What the engine makes of its own rows."""
+        main = threading.current_thread() is threading.main_thread()
+        group = self.getLocalProperty("spark.jobGroup.id") or ""
+        result = self._call(action, *arguments, group, main)
+        if self._checkpoints_wanted:
+            rdd._checkpoint_now()
+        return pickle.loads(result) if isinstance(result, bytes) else result
 
     def _hashes_as_workers(self):
         """Whether text hashes alike here and in workers: not where PYTHONHASHSEED was unset when

@@ -4,6 +4,7 @@ from pyspark import steps
 from pyspark.partitioning import Partitioner, RangeOf, portable_hash
 from pyspark.resultiterable import ResultIterable
 from pyspark.sampling import SampleByKey, new_seed
+from pyspark.typed import adds_up
 
 
 class KeyedOperations:
@@ -47,11 +48,17 @@ class KeyedOperations:
             partitions = self._default_partitions()
         partitioner = Partitioner(partitions, f)
         if self.partitioner == partitioner:
-            return self._then(operation, steps.Combine(create, merge_value), True)
+            combined = self._then(operation, steps.Combine(create, merge_value), True)
+            if adds_up(create, merge_value, f) and merge is merge_value:
+                combined._adds = self, partitions
+            return combined
         shuffled = self._shuffled(operation,
                                   steps.CombineAndDeal(create, merge_value, partitions, f),
                                   partitions, partitioner)
-        return shuffled._then(operation, steps.Combine(None, merge), True)
+        combined = shuffled._then(operation, steps.Combine(None, merge), True)
+        if adds_up(create, merge_value, f) and merge is merge_value:
+            combined._adds = self, partitions
+        return combined
 
     def reduceByKey(self, func, numPartitions=None, partitionFunc=portable_hash):
         return self._combined("reduceByKey", None, func, func, numPartitions, partitionFunc)

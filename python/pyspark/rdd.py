@@ -18,6 +18,7 @@ from pyspark.partitioning import Partitioner, portable_hash
 from pyspark.sampling import Sample, SampleRange, fraction_for, new_seed
 from pyspark.saving import SavingOperations
 from pyspark.storagelevel import StorageLevel
+from pyspark.typed import TypedRows
 from pyspark.util import fail_on_stopiteration
 
 __all__ = ["RDD", "PipelinedRDD", "RDDBarrier", "BoundedFloat", "portable_hash"]
@@ -36,7 +37,7 @@ NESTED = (
 )
 
 
-class RDD(KeyedOperations, NumberOperations, SavingOperations):
+class RDD(TypedRows, KeyedOperations, NumberOperations, SavingOperations):
     """An immutable dataset in partitions. Spark's members with Spark's meaning; built by a
     SparkContext and by other RDDs. Errors in the program's functions come out of actions as
     Py4JJavaError with the worker's traceback."""
@@ -96,6 +97,9 @@ class RDD(KeyedOperations, NumberOperations, SavingOperations):
             child._source = self._source
             child._inputs = self._inputs
             child._steps = self._steps + (step,)
+            begins = self._adds is not None or (self._operation == "union" and not self._steps)
+            child._base = self if begins else self._base
+            child._base_at = len(self._steps) if begins else self._base_at
         else:
             child._parents = [self]
             child._steps = (step,)
@@ -125,6 +129,9 @@ class RDD(KeyedOperations, NumberOperations, SavingOperations):
         if self._dataset is None:
             if self._leaf is not None:
                 self._dataset = self.ctx._call(self._leaf)
+            elif (typed := self._typed()) is not None:
+                self._dataset = self.ctx._engine.pickled(typed)
+                return self._dataset  # the typed rows are what is kept
             else:
                 self._dataset = self._of_steps(properties)
                 self._properties = properties
@@ -133,6 +140,10 @@ class RDD(KeyedOperations, NumberOperations, SavingOperations):
         return self._dataset
 
     def _of_steps(self, properties):
+        if self._base is not None and self._base._typed() is not None:
+            made, self._parents, self._source, self._inputs = (
+                self._steps[self._base_at:], [self._base], None, None)
+            self._steps, self._base = made, None
         parents = [parent._native() for parent in self._parents]
         unicode = [parent._unicode for parent in self._parents] or [True]
         inputs = self._inputs or []
@@ -143,12 +154,13 @@ class RDD(KeyedOperations, NumberOperations, SavingOperations):
         # Inputs of text are of one kind: whoever mixes them gets the first one's.
         task = Task(self._source, made, (unicode * slots)[:slots], self._to_buckets,
                     self.ctx._python_paths, properties)
+        together = any(type(step) is InBarrier for step in self._steps)
         return self.ctx._engine.of_function(self._operation, self.ctx._pickled(task), parents,
-                                            inputs)
+                                            inputs, together)
 
     def _cut_lineage(self):
         """Computes all of it into memory and forgets what it was made of."""
-        self._replace(self.ctx._call(self.ctx._engine.materialised, self._rows()._native()))
+        self._replace(self.ctx._call(self.ctx._engine.materialised, self._rows()))
 
     def _replace(self, dataset):
         self._dataset = dataset
@@ -156,13 +168,18 @@ class RDD(KeyedOperations, NumberOperations, SavingOperations):
         self._partitions = dataset.partitions
         self._parents, self._source, self._steps, self._inputs = [], None, (), None
         self._unicode = True
+        self._typed_dataset, self._adds, self._base = False, None, None
         self.__dict__.pop("_prev", None)
 
     def _rows(self):
-        """Itself, or where that is text of the engine's, the same as rows of Python's."""
-        if self._native().is_text:
-            return self._then("lines", _same_rows)
-        return self
+        """The rows as pickles."""
+        dataset = self._native()
+        if dataset.rows == "frames":
+            return dataset
+        typed = self._typed()
+        if typed is not None:
+            return self.ctx._engine.pickled(typed)
+        return self._then("lines", _same_rows)._native()
 
     # ---- what it is
 
@@ -240,15 +257,19 @@ class RDD(KeyedOperations, NumberOperations, SavingOperations):
                                 "level of an RDD after it was already assigned a level")
         self._level = storageLevel
         self.is_cached = storageLevel != StorageLevel.NONE
-        if self._dataset is not None:
-            self._dataset.keep(self.is_cached)
+        self._keep(self.is_cached)
         return self
+
+    def _keep(self, kept):
+        typed = self._typed_dataset if self._leaf is None else None
+        dataset = typed or self._dataset
+        if dataset:
+            dataset.keep(kept)
 
     def unpersist(self, blocking=False):
         self._level = StorageLevel.NONE
         self.is_cached = False
-        if self._dataset is not None:
-            self._dataset.keep(False)
+        self._keep(False)
         return self
 
     def getStorageLevel(self):
@@ -449,6 +470,9 @@ class RDD(KeyedOperations, NumberOperations, SavingOperations):
         return self._then(action, step)._run(action)
 
     def count(self):
+        typed = self._typed()
+        if typed is not None:
+            return self.ctx._of_engine(self, self.ctx._engine.count, typed)
         return sum(n for (n,) in self._results("count", steps.Count()))
 
     def reduce(self, f):
@@ -508,6 +532,9 @@ class RDD(KeyedOperations, NumberOperations, SavingOperations):
         return _sum_of_counts(self._results("countByValue", steps.CountValues()))
 
     def take(self, num):
+        typed = self._typed()
+        if typed is not None:
+            return self.ctx._of_engine(self, self.ctx._engine.take_rows, typed, num)
         items = []
         total = self.getNumPartitions()
         scanned = 0

@@ -10,6 +10,7 @@ from heapq import nlargest, nsmallest
 from itertools import chain
 
 from millrace import frames
+from pyspark import recognised
 from pyspark.partitioning import portable_hash
 
 
@@ -216,38 +217,52 @@ def _dealt_pairs(combined, partitions, f):
     return ((p, bucket) for p, bucket in enumerate(buckets) if bucket)
 
 
-class CombineAndDeal(Step):
+class Combining(Step):
+    """Pairs combined by key in a dictionary. `create` None: the first value is as it comes."""
+
+    def written(self, body, indent):
+        """The source of a loop that ends with x, a pair, in `body`; and the names it needs."""
+        create, merge = self.arguments[:2]
+        adds = recognised.is_sum(merge)
+        lines = ["k, x = x",
+                 "if k in found:",
+                 "    found[k] = " + ("found[k] + x" if adds else "merge(found[k], x)"),
+                 "else:",
+                 "    found[k] = " + ("x" if create is None else "create(x)")]
+        names = {} if adds else {"merge": merge}
+        if create is not None:
+            names["create"] = create
+        begin, extra, end, needed = self.framed()
+        text = ["def run(split, rows):", *begin, "    for x in rows:", body]
+        text += [indent + line for line in lines]
+        text += [indent + "    " + line for line in extra] + end  # of a key that is new
+        return "\n".join(text) + "\n", {**names, **needed}
+
+    def __call__(self, split, rows):
+        from pyspark.fusing import fused
+        return fused((), self)(split, rows)
+
+
+class CombineAndDeal(Combining):
     """Map-side: pairs combined by key, then to the partition of their key. With too many keys to
     hold, what there is goes out and the reducer combines it further."""
 
-    def __call__(self, split, rows):
-        create, merge, partitions, f = self.arguments
-        combined = {}
-        left = _KEYS_AT_ONCE
-        for k, v in rows:
-            if k in combined:
-                combined[k] = merge(combined[k], v)
-            else:
-                combined[k] = v if create is None else create(v)
-                left -= 1
-                if left == 0:
-                    yield from _dealt_pairs(combined, partitions, f)
-                    combined, left = {}, _KEYS_AT_ONCE
-        yield from _dealt_pairs(combined, partitions, f)
+    def framed(self):
+        _, _, partitions, f = self.arguments
+        return (["    found, left = {}, most"],
+                ["left -= 1",
+                 "if left == 0:",
+                 "    yield from deal(found, partitions, f)",
+                 "    found, left = {}, most"],
+                ["    yield from deal(found, partitions, f)"],
+                {"deal": _dealt_pairs, "partitions": partitions, "f": f, "most": _KEYS_AT_ONCE})
 
 
-class Combine(Step):
+class Combine(Combining):
     """Pairs combined by key within the partition; `create` None: values are combined already."""
 
-    def __call__(self, split, rows):
-        create, merge = self.arguments
-        combined = {}
-        for k, v in rows:
-            if k in combined:
-                combined[k] = merge(combined[k], v)
-            else:
-                combined[k] = v if create is None else create(v)
-        return iter(combined.items())
+    def framed(self):
+        return ["    found = {}"], [], ["    yield from found.items()"], {}
 
 
 class Group(Step):
