@@ -8,9 +8,10 @@
 #include <vector>
 
 #include "crashing_files.hpp"
-#include "millrace/millrace.hpp"
+#include "millrace/testing.hpp"
 #include "stream_on_manual_clock.hpp"
 #include "streaming/recovery/checkpoint_directory.hpp"
+#include "streaming/recovery/parked_batches.hpp"
 
 namespace millrace {
 namespace {
@@ -384,6 +385,107 @@ TEST(Recovery, another_batch_interval_is_refused) {
       refusal([&] { ssc.core()->start_stepped(); }).find("batches of another length: 1000 ms"),
       std::string::npos);
   ssc.stop();
+}
+
+/// Fails for one batch, as long as it is told to.
+struct moody_sink {
+  std::shared_ptr<ledger<int>> to;
+  batch_time bad;
+  std::shared_ptr<bool> fails;
+
+  void write(const output_id& id, partition_rows<int>& rows) const {
+    if (*fails && id.batch == bad) throw std::runtime_error("not today");
+    const std::lock_guard lock(to->mutex);
+    for (const int row : rows) to->batches[id.batch].push_back(row);
+  }
+};
+
+TEST(Recovery, a_batch_that_failed_is_parked_and_runs_again_when_told) {
+  crashing_files files;
+  const auto rows = new_ledger();
+  const auto fails = std::make_shared<bool>(true);
+  const run::build graph = [&](streaming_context& ssc) {
+    ssc.stream(numbers{}).write(moody_sink{rows, batch_time(2s), fails});
+  };
+  const settings_list park{{"streaming.onBatchFailure", "park"}};
+  {
+    run first(files, graph, park);
+    first.start();
+    first.until(4s);
+    EXPECT_EQ(rows->batches.size(), 3U);
+  }
+  files.restart();
+  {
+    run second(files, graph, park);
+    EXPECT_EQ(second.start(), batch_time(4s));
+    second.until(5s);
+    EXPECT_EQ(rows->batches.size(), 4U);
+    EXPECT_THROW(detail::retry_parked(files, "mem/checkpoint", batch_time(2s)), usage_error)
+        << "while a program uses the directory";
+  }
+  files.restart();
+  const auto parked = detail::read_contents(files, "mem/checkpoint").now->batches;
+  ASSERT_EQ(parked.size(), 1U);
+  EXPECT_EQ(parked[0].time, batch_time(2s));
+  EXPECT_NE(parked[0].reason.find("not today"), std::string::npos);
+  EXPECT_NE(refusal([&] {
+              detail::retry_parked(files, "mem/checkpoint", batch_time(3s));
+            }).find("no batch of this time is parked: 3000 ms"),
+            std::string::npos);
+  detail::retry_parked(files, "mem/checkpoint", batch_time(2s));
+  *fails = false;
+  {
+    run third(files, graph, park);
+    EXPECT_EQ(third.start(), batch_time(5s));
+    third.until(6s);
+  }
+  EXPECT_EQ(rows->all(), consecutive(1, 30));
+  EXPECT_TRUE(detail::read_contents(files, "mem/checkpoint").now->batches.empty());
+}
+
+TEST(Recovery, a_parked_batch_can_be_given_up) {
+  crashing_files files;
+  const auto rows = new_ledger();
+  const auto fails = std::make_shared<bool>(true);
+  {
+    run one(files,
+            [&](streaming_context& ssc) {
+              ssc.stream(numbers{}).write(moody_sink{rows, batch_time(2s), fails});
+            },
+            {{"streaming.onBatchFailure", "park"}});
+    one.start();
+    one.until(3s);
+  }
+  files.restart();
+  detail::discard_parked(files, "mem/checkpoint", batch_time(2s));
+  EXPECT_TRUE(detail::read_contents(files, "mem/checkpoint").now->batches.empty());
+}
+
+TEST(Recovery, parking_is_refused_where_a_batch_could_not_run_again) {
+  const settings_list park{{"streaming.onBatchFailure", "park"}};
+  crashing_files files;
+  run queue(
+      files, [](streaming_context& ssc) { ssc.queue_stream(rdd_queue<int>{}).print(); }, park);
+  EXPECT_NE(refusal([&] { queue.start(); }).find("can't be read twice"), std::string::npos);
+  run state(
+      files,
+      [](streaming_context& ssc) {
+        ssc.stream(numbers{})
+            .map([](int x) { return std::pair{x % 2, x}; })
+            .update_state_by_key<int>([](std::span<const int>, std::optional<int> s) { return s; })
+            .print();
+      },
+      park);
+  EXPECT_NE(refusal([&] { state.start(); }).find("batches follow from one another"),
+            std::string::npos);
+  testing::stream_fixture none({.conf = {{"streaming.onBatchFailure", "park"}}});
+  none.streaming().stream(numbers{}).print();
+  EXPECT_NE(refusal([&] { none.advance(); }).find("there is no checkpoint directory"),
+            std::string::npos);
+  testing::stream_fixture other({.conf = {{"streaming.onBatchFailure", "shrug"}}});
+  other.streaming().stream(numbers{}).print();
+  EXPECT_NE(refusal([&] { other.advance(); }).find("is stop or park: \"shrug\""),
+            std::string::npos);
 }
 
 TEST(Recovery, accumulators_come_back_and_count_once) {

@@ -39,10 +39,10 @@ concept writing_sink =
     requires(const S& sink, const output_id& id, partition_rows<T>& rows) { sink.write(id, rows); };
 /// Two phases. `prepare` runs in tasks and returns a receipt (any movable value) for what it wrote
 /// where nobody looks; when all tasks of the batch are done, `commit` makes it visible, on the
-/// driver, with the receipts in the order of partitions. The batch is an `output_id` (partition -1)
-/// or a `batch_time`, whichever the sink takes. Where the sink has `committed(batch)`, it is asked
-/// before anything is prepared: true leaves the batch out. A `commit` that failed may be called
-/// again for the same batch.
+/// driver, with the receipts in the order of partitions and after the batches before. The batch is
+/// an `output_id` (partition -1) or a `batch_time`, whichever the sink takes. Where the sink has
+/// `committed(batch)`, it is asked before anything is prepared: true leaves the batch out. A
+/// `commit` that failed may be called again for the same batch.
 template <class S, class T>
 concept committing_sink = requires(const S& sink, const output_id& id, partition_rows<T>& rows) {
   sink.prepare(id, rows);
@@ -59,6 +59,8 @@ concept stream_sink = writing_sink<S, T> || committing_sink<S, T>;
 namespace detail {
 
 std::string application_of(const node_ptr& dataset);
+/// Returns when the batches before the one whose job this thread runs are done.
+void await_turn_to_commit();
 /// The name that `output_id` gives to an output of this stream that is registered now.
 std::string output_name(const stream_ptr& from);
 
@@ -107,6 +109,7 @@ void write_batch(const void* function, const node_ptr& dataset, time_point_ms ti
     for (const task_result& one :
          write_partitions(dataset, &tasks, partition_writing<S>::template run<T, true>))
       all.push_back(std::move(*static_cast<typename all_receipts::value_type*>(one.get())));
+    await_turn_to_commit();
     if constexpr (requires { sink.commit(batch, std::move(all)); })
       sink.commit(batch, std::move(all));
     else sink.commit(batch.batch, std::move(all));

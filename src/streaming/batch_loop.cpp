@@ -19,6 +19,7 @@ void batch_loop::start(time_point_ms first, std::shared_ptr<void> keep) {
   next_ = first;
   runner_.current(first);
   alive_ = 1 + options_.concurrent_jobs;
+  if (options_.concurrent_jobs > 1) runner_.overlap();
   for (int i = 0; i < alive_; ++i) threads_.emplace_back([this, keep] { work(); });
 }
 
@@ -182,6 +183,7 @@ void batch_loop::drop() {
   const std::lock_guard lock(mutex_);
   mode_ = mode::dropping;
   waiting_.clear();
+  runner_.give_up();
   wake_.raise();
   changed_.notify_all();
 }
@@ -196,6 +198,7 @@ void batch_loop::fail_locked(std::exception_ptr why) noexcept {
   if (failure_ == nullptr && mode_ != mode::dropping) failure_ = std::move(why);
   mode_ = mode::dropping;
   waiting_.clear();
+  runner_.give_up();
   wake_.raise();
   changed_.notify_all();
 }

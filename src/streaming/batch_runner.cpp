@@ -134,6 +134,7 @@ std::unique_ptr<batch> batch_runner::generate(time_point_ms time) {
   }
   forget_finished();
   b->left = b->jobs.size();
+  if (overlaps_ && !b->jobs.empty()) turns_.begin(time);
   if (!b->jobs.empty() && core_.events().wanted()) {
     event e{.what = event::kind::batch_submitted};
     e.batch_time = count_of(time);
@@ -178,6 +179,7 @@ void batch_runner::run(batch& b, std::size_t job) {
   if (core_.events().wanted())
     publish(event::kind::output_operation_started, std::string(operation.operation));
   try {
+    const commit_turns::scope turn(overlaps_ ? &turns_ : nullptr, b.time);
     const lane_scope lane(operation.lane, count_of(b.time));
     operation.function.run(operation.function.function.get(), dataset, b.time);
     if (job + 1 == b.jobs.size()) settle(b);
@@ -223,6 +225,7 @@ void batch_runner::complete(batch& b) {
       rethrow_for(b.time, "the batch log", {});
     }
   }
+  if (overlaps_) turns_.end(b.time);
   const auto now = std::chrono::steady_clock::now();
   const auto began = b.jobs.empty() ? now : b.started;
   const batch_outcome outcome{b.time, now, began - b.submitted, now - began};

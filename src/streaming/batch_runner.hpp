@@ -12,6 +12,7 @@
 
 #include "millrace/detail/engine/engine.hpp"
 #include "millrace/detail/streaming/stream_graph.hpp"
+#include "streaming/commit_turns.hpp"
 #include "streaming/recovery/checkpointing.hpp"
 
 namespace millrace::detail {
@@ -53,6 +54,11 @@ class batch_runner {
   /// Gives what waits to the batch and builds the datasets of all output operations. Throws
   /// stream_error.
   std::unique_ptr<batch> generate(time_point_ms time);
+  /// Batches may run at the same time from now on; sinks commit them in order all the same.
+  void overlap() { overlaps_ = true; }
+  /// Jobs that have not begun never will.
+  void give_up() { turns_.give_up(); }
+
   /// Before anything of the batches runs that were generated since the last call: what they read is
   /// on the disk. By the thread that generates.
   void make_sure();
@@ -87,6 +93,8 @@ class batch_runner {
   engine& core_;
   checkpointing* log_ = nullptr;  // null: there is no checkpoint directory
   bool park_ = false;
+  bool overlaps_ = false;
+  commit_turns turns_;
   std::atomic<std::int64_t> current_{0};
   std::int64_t generated_ = INT64_MIN;  // the last batch; guarded by busy_
   // Datasets are dropped by whoever holds `busy_`: a batch that ends while the next one is being

@@ -1,0 +1,127 @@
+// The program `millrace` on a checkpoint directory.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <stdexcept>
+#include <string>
+
+#include "millrace/testing.hpp"
+
+namespace millrace {
+namespace {
+
+struct sevens {
+  using record_type = int;
+  int next(const batch_limits&) { return ++at; }
+  int partitions(int) const { return 1; }
+  void read(int range, int, emit<int>& out) const { out(7 * range); }
+  void resume(int last) { at = last; }
+  int at = 0;
+};
+
+class Command : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    char name[] = "/tmp/millrace_command_XXXXXX";
+    ASSERT_NE(::mkdtemp(name), nullptr);
+    directory_ = name;
+  }
+  void TearDown() override { std::filesystem::remove_all(directory_); }
+
+  struct result {
+    int status;
+    std::string printed;
+  };
+  static result millrace(const std::string& arguments) {
+    const std::string command =
+        std::string(MILLRACE_PROGRAM_DIRECTORY) + "/millrace " + arguments + " 2>&1";
+    std::FILE* const pipe = ::popen(command.c_str(), "r");
+    if (pipe == nullptr) throw std::runtime_error("popen");
+    std::string text;
+    char buffer[4096];
+    for (std::size_t n = 0; (n = std::fread(buffer, 1, sizeof buffer, pipe)) != 0;)
+      text.append(buffer, n);
+    const int status = ::pclose(pipe);
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, text};
+  }
+  static void expect_in(const std::string& wanted, const result& in) {
+    EXPECT_NE(in.printed.find(wanted), std::string::npos) << in.printed;
+  }
+
+  void run(int batches, bool fails) const {
+    testing::stream_fixture s({.name = "app",
+                               .batch = std::chrono::seconds(1),
+                               .checkpoint = directory_,
+                               .conf = {{"streaming.onBatchFailure", "park"}}});
+    s.streaming().stream(sevens{}).named("sevens").for_each_rdd(
+        [fails](const rdd<int>& rows, batch_time time) {
+          if (fails && time == batch_time(std::chrono::seconds(2)))
+            throw std::runtime_error("the sink is down");
+          rows.count();
+        });
+    s.advance(batches);
+  }
+
+  std::string directory_;
+};
+
+TEST_F(Command, shows_what_a_checkpoint_holds) {
+  run(3, true);
+  const result inspect = millrace("checkpoint inspect " + directory_);
+  EXPECT_EQ(inspect.status, 0);
+  expect_in("application   app\n", inspect);
+  expect_in("every 1000 ms, the newest 3000 ms\n", inspect);
+  expect_in("input         sevens: ranges of int32\n", inspect);
+  expect_in("1 parked", inspect);
+  const result plan = millrace("checkpoint plan " + directory_);
+  EXPECT_EQ(plan.status, 0);
+  expect_in("stays parked  2000 ms: output operation 0 (for_each_rdd of sevens)", plan);
+  expect_in("then          from 4000 ms on\n", plan);
+  const result verify = millrace("checkpoint verify " + directory_);
+  EXPECT_EQ(verify.status, 0);
+  expect_in("whole", verify);
+}
+
+TEST_F(Command, retries_parked_batches) {
+  run(3, true);
+  const std::string two = " " + directory_ + " 2000";
+  expect_in("2000 ms  parked: ", millrace("batches list " + directory_));
+  const result wrong = millrace("batches retry " + directory_ + " 3000");
+  EXPECT_EQ(wrong.status, 1);
+  expect_in("no batch of this time is parked: 3000 ms", wrong);
+  EXPECT_EQ(millrace("batches retry" + two).status, 0);
+  expect_in("2000 ms  runs again at the next start", millrace("batches list " + directory_));
+  expect_in("runs again    2000 ms", millrace("checkpoint plan " + directory_));
+  run(1, false);
+  EXPECT_EQ(millrace("batches list " + directory_).printed, "");
+  expect_in("the newest 4000 ms", millrace("checkpoint inspect " + directory_));
+}
+
+TEST_F(Command, says_what_is_wrong) {
+  EXPECT_EQ(millrace("checkpoint inspect " + directory_).status, 1);
+  expect_in("there is no checkpoint", millrace("checkpoint inspect " + directory_));
+  EXPECT_NE(millrace("").status, 0);
+  EXPECT_NE(millrace("checkpoint").status, 0);
+  EXPECT_EQ(millrace("--help").status, 0);
+
+  run(2, false);
+  std::string newest;
+  for (const auto& entry : std::filesystem::directory_iterator(directory_))
+    if (entry.path().filename().string().starts_with("checkpoint-"))
+      newest = std::max(newest, entry.path().string());
+  std::FILE* const file = std::fopen(newest.c_str(), "r+");
+  ASSERT_NE(file, nullptr);
+  std::fseek(file, 50, SEEK_SET);
+  std::fputc('?', file);
+  std::fclose(file);
+  const result verify = millrace("checkpoint verify " + directory_);
+  EXPECT_EQ(verify.status, 1);
+  expect_in("damaged", verify);
+  expect_in(newest, verify);
+}
+
+}  // namespace
+}  // namespace millrace

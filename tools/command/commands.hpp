@@ -1,0 +1,15 @@
+// The subcommands of `millrace`, a file each.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace millrace::command {
+
+void add_batches(CLI::App& app);
+void add_checkpoint(CLI::App& app);
+
+/// Runs the command of the Python packages with the same arguments in place of this program.
+/// Returns only where it is not there: false.
+bool hand_to_python(int argc, char** argv);
+
+}  // namespace millrace::command

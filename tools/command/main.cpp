@@ -1,0 +1,39 @@
+// millrace: looks after checkpoint directories. `submit` and whatever else concerns Python is the
+// Python packages' own command's.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+#include <string_view>
+
+#include "commands.hpp"
+#include "millrace/error.hpp"
+
+int main(int argc, char** argv) {
+  using namespace millrace;
+  CLI::App app(
+      "What checkpoint directories hold and what becomes of it. For Python programs: "
+      "millrace submit, millrace pyspark-path.",
+      "millrace");
+  app.require_subcommand(1);
+  command::add_batches(app);
+  command::add_checkpoint(app);
+  try {
+    bool ours = argc < 2 || argv[1][0] == '-';
+    for (const CLI::App* one : app.get_subcommands([](CLI::App*) { return true; }))
+      ours = ours || one->check_name(argv[1]);
+    if (!ours && !command::hand_to_python(argc, argv)) {
+      std::fprintf(stderr,
+                   "millrace: there is no command \"%s\", and the Python packages are not "
+                   "installed beside this program; see millrace --help\n",
+                   argv[1]);
+      return 2;
+    }
+    app.parse(argc, argv);
+    return 0;
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e);
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "millrace: %s\n", describe(e).c_str());
+    return 1;
+  }
+}
