@@ -1,4 +1,41 @@
-"""millrace: Spark Streaming's model as native code. This package holds what the `pyspark` drop-in
-and the worker processes stand on; programs import `pyspark` and `pyspark.streaming`."""
+"""millrace for Python: datasets in partitions, and streams that are one dataset a batch.
+
+    import millrace
+
+    with millrace.Context("local[2]") as context:
+        words = context.parallelize(["to be or", "not to be"]).flat_map(str.split)
+        print(words.map(lambda word: (word, 1)).reduce_by_key(lambda a, b: a + b).collect())
+
+The drop-in for Spark programs, `pyspark`, stands on the same layer; `spark` of each object here is
+the one there, and `over` makes one of these of one of those."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
+__all__ = ["Context", "RDD", "StreamingContext", "DStream", "State", "Receiver", "BatchFailed"]
+
+if TYPE_CHECKING:
+    from millrace.context import Context
+    from millrace.dstream import DStream
+    from millrace.keyed_state import State
+    from millrace.rdd import RDD
+    from millrace.receiver import Receiver
+    from millrace.streaming import BatchFailed, StreamingContext
+
+_WHERE = {"Context": "context", "RDD": "rdd", "StreamingContext": "streaming",
+          "DStream": "dstream", "State": "keyed_state", "Receiver": "receiver",
+          "BatchFailed": "streaming"}
+
+
+def __getattr__(name: str) -> object:
+    # When asked for: worker processes import this package, and need none of them.
+    if name not in _WHERE:
+        raise AttributeError(f"module 'millrace' has no attribute {name!r}")
+    import importlib
+    return getattr(importlib.import_module(f"millrace.{_WHERE[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

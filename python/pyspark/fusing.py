@@ -57,7 +57,7 @@ def fused(row_steps, last=None):
             indent += 1
     if last is None:
         lines.append("    " * indent + "yield x")
-        source = "def run(split, rows):\n    for x in rows:\n" + "\n".join(lines) + "\n"
+        source = "def run(partition, rows):\n    for x in rows:\n" + "\n".join(lines) + "\n"
     else:
         source, more = last.written("\n".join(lines), "    " * indent)
         names.update(more)

@@ -233,7 +233,7 @@ class Combining(Step):
         if create is not None:
             names["create"] = create
         begin, extra, end, needed = self.framed()
-        text = ["def run(split, rows):", *begin, "    for x in rows:", body]
+        text = ["def run(partition, rows):", *begin, "    for x in rows:", body]
         text += [indent + line for line in lines]
         text += [indent + "    " + line for line in extra] + end  # of a key that is new
         return "\n".join(text) + "\n", {**names, **needed}

@@ -132,3 +132,20 @@ def test_values_that_are_no_plain_numbers(sc):
     assert lines.flatMap(lambda x: x.split(" ")).collect() == ["mine", "c", "d"]
     pairs = sc.parallelize([("a", 2 ** 63), ("a", 2 ** 63), ("b", "x"), ("b", "y")], 2)
     assert dict(pairs.reduceByKey(operator.add).collect()) == {"a": 2 ** 64, "b": "xy"}
+
+
+def test_steps_as_one_loop(sc):
+    """Each kind of step after each other, against Python's own way."""
+    rows = [f"{i} {i % 3}" for i in range(20)]
+    rdd = sc.parallelize(rows, 3)
+    keyed = rdd.flatMap(str.split).filter(lambda w: w != "1").keyBy(len).mapValues(int)
+    words = [w for row in rows for w in row.split() if w != "1"]
+    assert keyed.collect() == [(len(w), int(w)) for w in words]
+    assert keyed.flatMapValues(range).map(lambda kv: kv[1]).filter(lambda n: n % 2).collect() == [
+        n for w in words for n in range(int(w)) if n % 2]
+    assert keyed.filter(lambda kv: kv[1] > 2).count() == sum(int(w) > 2 for w in words)
+    assert dict(keyed.reduceByKey(operator.add).collect()) == {
+        n: sum(int(w) for w in words if len(w) == n) for n in {len(w) for w in words}}
+    assert dict(keyed.combineByKey(str, lambda c, v: c + str(v), lambda a, b: a + b, 2).mapValues(
+        len).collect()) == {n: n * sum(len(w) == n for w in words) for n in {len(w) for w in words}}
+    assert rdd.map(str.split).map(tuple).map(lambda p: p[1]).glom().map(len).collect() == [6, 7, 7]

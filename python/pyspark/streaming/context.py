@@ -52,6 +52,8 @@ class StreamingContext:
         self._saved = None  # what a checkpoint had
         self._saved_ms = 0  # the time of the batch that was saved last
         self._file_inputs = []
+        self._receivers = []
+        self._ends_with_failure = False  # else a failed batch is reported, and others follow
         self._errors = []
         self._failures = {}
         self._stopping = False
@@ -226,6 +228,8 @@ class StreamingContext:
         except BaseException:
             StreamingContext._activeContext = None
             raise
+        for receiver in self._receivers:
+            receiver._begin()
 
     def awaitTermination(self, timeout=None):
         if timeout is None:
@@ -249,6 +253,8 @@ class StreamingContext:
 
     def stop(self, stopSparkContext=True, stopGraceFully=False):
         self._stopping = not stopGraceFully
+        for receiver in self._receivers:
+            receiver._end()
         was_active = self._native.state == ACTIVE
         self._sc._call(self._native.stop, stopGraceFully)
         if was_active and not self._native.in_batch and (self._done_ms or 0) > self._saved_ms:
@@ -304,6 +310,8 @@ class StreamingContext:
 
     def _generate(self, time, datasets):
         """Makes the jobs of a batch, all of them or none."""
+        if self._ends_with_failure and self._errors:
+            return
         try:
             if self._zero_ms is None:
                 self._zero_ms = time - self._batch_ms
@@ -418,6 +426,8 @@ class StreamingContext:
         text = traceback.format_exc()
         print(f"ERROR: {what} {time} ms\n{text}", file=sys.stderr, end="", flush=True)
         self._errors.append("An exception was raised by Python:\n" + text)
+        if self._ends_with_failure and len(self._errors) == 1:
+            threading.Thread(target=self.stop, args=(False,)).start()
 
     def _step(self, batches=1):
         """Runs batches one by one, on a context whose clock stands still
