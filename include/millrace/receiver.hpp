@@ -99,8 +99,9 @@ class receiver_base {
 ///
 /// Rows that are stored one by one make a block each streaming.blockInterval, and a block is a
 /// partition of its batch. While streaming.receiver.maxBytes of its rows wait or are in work,
-/// `store` blocks; so it does to keep the rate, where one is set. Rows live in memory only: at most
-/// once. A receiver occupies no thread that runs tasks.
+/// `store` blocks; so it does to keep the rate, where one is set. Rows live in memory only, at most
+/// once, unless there is a write-ahead log (`store_all`). A receiver occupies no thread that runs
+/// tasks.
 template <class T>
 class receiver : public detail::receiver_base {
  public:
@@ -113,8 +114,10 @@ class receiver : public detail::receiver_base {
   bool store(const T& row) const { return store_row(const_cast<T*>(&row), false); }
   bool store(T&& row) const { return store_row(&row, true); }
 
-  /// Any range of rows: a block of their own, whatever the rate. Returns once they are stored; the
-  /// rest as `store`.
+  /// Any range of rows: a block of their own, whatever the rate. Returns once they are stored: with
+  /// streaming.receiver.writeAheadLog.enable, once they are on the disk, so that a batch will have
+  /// them even if the power fails. That is when to acknowledge them to whoever sent them. False:
+  /// the stream ends, and nothing is promised. The rest as `store`.
   template <class Range>
     requires requires(const Range& all) { std::begin(all), std::end(all); }
   bool store_all(const Range& all) const {

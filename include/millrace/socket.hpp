@@ -51,7 +51,11 @@ namespace millrace::socket {
 /// It connects again for ever, whether the server is not there yet, went away, or closed after its
 /// last line; the pause between attempts doubles from `retry_first` to `retry_most` and begins anew
 /// once something was received. The log and the listeners' `receiver_error` say so once an outage.
-/// At most once: lines that the server sent while nobody was connected are not seen.
+/// At most once: lines that the server sent while nobody was connected are not seen, and what was
+/// received is gone when the process dies. With streaming.receiver.writeAheadLog.enable lines are
+/// in the log before more is read: lost is at most what the system held for the process when it
+/// died, and the line that had not come whole. After a power cut, also what came since the last
+/// batch.
 ///
 /// While streaming.receiver.maxBytes of received lines wait or are in work, nothing is read, so
 /// that TCP slows the server down.

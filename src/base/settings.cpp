@@ -77,6 +77,8 @@ constexpr std::array table{
                  "unread bytes that a receiver holds before it pauses reading", 1},
     setting_info{"streaming.receiver.maxRate", type::number, "",
                  "records a second that each source may bring; unset: any"},
+    setting_info{"streaming.receiver.writeAheadLog.enable", type::boolean, "false",
+                 "write what receivers get to the checkpoint directory before batches read it"},
     setting_info{"streaming.receiverRestartDelay", type::duration, "2s",
                  "how long a receiver that restarts waits before it begins again", 0},
     setting_info{"streaming.recovery.dropUnmatched", type::boolean, "false",

@@ -118,15 +118,18 @@ time_point_ms stream_engine::zero_time() const {
   return time_point_ms(now / interval_ * interval_);
 }
 
+file_system& stream_engine::checkpoint_files() const {
+  return checkpoint_files_ != nullptr ? *checkpoint_files_ : file_system_for(checkpoint_);
+}
+
 /// Fixes the graph and opens its inputs. The time of the first batch.
 time_point_ms stream_engine::begin() {
   const std::string& policy = core_->conf().text("streaming.onBatchFailure");
   if (policy != "stop" && policy != "park")
     throw usage_error("streaming.onBatchFailure is stop or park: \"" + policy + "\"");
   if (!checkpoint_.empty()) {
-    checkpointing_ = std::make_unique<checkpointing>(
-        checkpoint_files_ != nullptr ? *checkpoint_files_ : file_system_for(checkpoint_),
-        checkpoint_, graph_, core_, interval_);
+    checkpointing_ =
+        std::make_unique<checkpointing>(checkpoint_files(), checkpoint_, graph_, core_, interval_);
   }
   time_point_ms first = zero_time();
   if (checkpointing_ != nullptr) first = checkpointing_->zero(first);

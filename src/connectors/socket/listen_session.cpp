@@ -167,6 +167,7 @@ void listen_session::read(const client_ptr& from) {
     now = read_lines(from->connection, from->lines, from->size.bytes(limited), limited,
                      [&] { join(*from); });
     join(*from);
+    if (sink_.logs()) store_lines();
     not_stored = lines_.bytes();
   } catch (...) {
     return give_up(std::current_exception());

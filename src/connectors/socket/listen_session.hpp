@@ -10,11 +10,11 @@
 #include <string>
 #include <vector>
 
-#include "connectors/socket/joined_lines.hpp"
 #include "connectors/socket/read_lines.hpp"
 #include "millrace/detail/streaming/receiving.hpp"
 #include "millrace/socket.hpp"
 #include "streaming/receiving/input_rate.hpp"
+#include "streaming/receiving/joined_lines.hpp"
 
 namespace millrace::detail {
 

@@ -36,6 +36,8 @@ class recording_sink final : public receiver_sink {
     bytes_ += block.bytes;
     changed_.notify_all();
   }
+  bool logs() const override { return false; }
+  bool await_durable() override { return true; }
   bool pause(std::size_t not_stored) override {
     const std::lock_guard lock(mutex_);
     paused_ = bytes_ + not_stored >= most_;

@@ -109,6 +109,7 @@ void text_session::read() {
   try {
     const std::lock_guard lock(mutex_);
     now = read_lines(socket_, lines_, size_.bytes(limited), limited, [this] { store_lines(); });
+    if (sink_.logs()) store_lines();
     too_long = lines_.take_too_long();
     not_stored = lines_.line_bytes();
   } catch (...) {

@@ -162,7 +162,9 @@ bool receiver_supervisor::store_block(row_buffer rows) {
   building_ = std::make_shared<row_buffer>(std::move(rows));
   cut_locked();
   paused_ = to_->pause(0);
-  return true;
+  if (abandoned_ || !to_->logs()) return true;
+  lock.unlock();  // the clock's thread is to get on, and makes the log go on
+  return to_->await_durable();
 }
 
 void receiver_supervisor::report(std::string text) noexcept {

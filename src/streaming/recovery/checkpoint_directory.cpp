@@ -14,8 +14,6 @@
 namespace millrace::detail {
 namespace {
 
-constexpr std::size_t generations = 3;
-
 std::string numbered(const std::string& directory, std::string_view kind, std::uint64_t number) {
   char digits[24];
   std::snprintf(digits, sizeof digits, "%010llu", static_cast<unsigned long long>(number));

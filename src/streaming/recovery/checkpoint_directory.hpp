@@ -44,6 +44,9 @@ std::string log_path(const std::string& directory, std::uint64_t number);
 /// write looks whether ours is still there.
 class checkpoint_directory {
  public:
+  /// So many checkpoints stay.
+  static constexpr std::size_t generations = 3;
+
   /// Makes the directory. usage_error: another program has it.
   checkpoint_directory(file_system& files, std::string path);
   ~checkpoint_directory();

@@ -22,6 +22,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <deque>
 #include <exception>
 #include <map>
 #include <memory>
@@ -127,6 +128,9 @@ class checkpointing {
   time_point_ms missed_until_{};  // batches of the downtime before this one are left out
   time_point_ms generated_{};
   time_point_ms taken_{};  // the batch before which a checkpoint was taken last
+
+  // Of the last checkpoints of this run, the oldest first; whoever writes them.
+  std::deque<std::vector<std::string>> positions_;
 
   std::mutex syncing_;  // before mutex_: while the log is flushed, or exchanged
   mutable std::mutex mutex_;

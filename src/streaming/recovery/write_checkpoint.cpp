@@ -99,6 +99,12 @@ void checkpointing::write(const taken& what) {
     });
   }
   for (const auto& state : states_) state->written(what.as_of);
+  positions_.push_back(what.positions);
+  if (positions_.size() < checkpoint_directory::generations) return;
+  for (std::size_t i = 0; i < positions_.front().size(); ++i)
+    if (replayable_input* const input = graph_.inputs()[i]->replay())
+      input->checkpointed(positions_.front()[i]);
+  positions_.pop_front();
 }
 
 std::vector<checkpoint::state> checkpointing::write_states(const taken& what,

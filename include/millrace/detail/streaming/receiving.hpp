@@ -27,6 +27,13 @@ struct received_block {
 class receiver_sink {
  public:
   virtual void store(received_block block) = 0;
+  /// Whether what is stored goes to a log. Then lines are stored as soon as they are whole, and
+  /// what comes between two calls of `receiver_port::cut` makes a block all the same.
+  [[nodiscard]] virtual bool logs() const = 0;
+  /// Returns when all that was stored would survive a power cut, where there is a log; false: it
+  /// never will, for the stream ends. Waits while the disk is full: not under a lock that `cut`
+  /// takes.
+  [[nodiscard]] virtual bool await_durable() = 0;
   /// True: with the bytes of whole records that the receiver has not stored yet, as many wait or
   /// are in work as it may have. It must read no further until `receiver_port::resume` is called,
   /// which is promised.

@@ -34,6 +34,9 @@ class replayable_input {
   /// That the batch is done is on the disk: what only it needed may go. Any thread, in order of
   /// time.
   virtual void committed(time_point_ms, std::string_view /*range*/) {}
+  /// That no checkpoint will be read again but those with this position or a later one: what came
+  /// before, and is committed, may go. Any thread.
+  virtual void checkpointed(std::string_view /*position*/) {}
 
  protected:
   ~replayable_input() = default;

@@ -48,6 +48,8 @@ class stream_engine : public std::enable_shared_from_this<stream_engine> {
   const std::string& checkpoint() const { return checkpoint_; }
   /// On this file system, which outlives the engine; by default, the directory's own.
   void checkpoint_on(file_system& files) { checkpoint_files_ = &files; }
+  /// REQUIRES: there is a directory.
+  file_system& checkpoint_files() const;
 
   /// The stream's datasets of the times from `from` to `to`, both included; where they are not the
   /// stream's, the ones before them. Any thread. usage_error: it has not started, or a batch was

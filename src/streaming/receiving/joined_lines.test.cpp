@@ -1,4 +1,4 @@
-#include "connectors/socket/joined_lines.hpp"
+#include "streaming/receiving/joined_lines.hpp"
 
 #include <gtest/gtest.h>
 

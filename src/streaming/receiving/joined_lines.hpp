@@ -1,4 +1,4 @@
-// Lines of several connections, one after another, in blocks.
+// Lines that came in pieces, one after another, in blocks.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +10,7 @@
 
 namespace millrace::detail {
 
-/// Each connection by itself would make small blocks, and a block is a partition. Not thread-safe.
+/// Each piece by itself would make a small block, and a block is a partition. Not thread-safe.
 class joined_lines {
  public:
   /// Whole lines with their ends; the last one may have none. They are copied.

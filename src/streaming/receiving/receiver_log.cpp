@@ -1,0 +1,334 @@
+#include "streaming/receiving/receiver_log.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+#include <utility>
+
+#include "millrace/detail/base/log.hpp"
+#include "millrace/error.hpp"
+
+namespace millrace::detail {
+namespace {
+
+constexpr std::string_view description = "received 1";
+constexpr std::string_view prefix = "/received-";
+
+/// 0: the file is none of ours.
+std::uint64_t number_of(std::string_view path) {
+  const auto slash = path.rfind('/');
+  if (slash == std::string_view::npos || !path.substr(slash).starts_with(prefix)) return 0;
+  const std::string_view digits = path.substr(slash + prefix.size());
+  std::uint64_t number = 0;
+  const auto end = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  return end.ec == std::errc{} && end.ptr == digits.data() + digits.size() ? number : 0;
+}
+
+}  // namespace
+
+receiver_log::receiver_log(options o, std::uint64_t at_least) : options_(std::move(o)) {
+  options_.files->make_directories(options_.directory);
+  read_segments();
+  next_ = std::max(next_, at_least);
+  durable_ = next_;
+  begin_segment(next_);
+}
+
+std::string receiver_log::path_of(std::uint64_t number) const {
+  char name[32];
+  std::snprintf(name, sizeof name, "%08llu", static_cast<unsigned long long>(number));
+  return options_.directory + std::string(prefix) + name;
+}
+
+// ---- reading what is there
+
+void receiver_log::read_segments() {
+  for (const file_info& file : options_.files->list(options_.directory))  // by name: by number
+    if (number_of(file.path) != 0) read_segment(file.path);
+}
+
+void receiver_log::read_segment(const std::string& path) {
+  log_reader log(*options_.files, path, description);
+  next_number_ = number_of(path) + 1;
+  log_reader::entry entry;
+  if (!log.next(entry)) {  // its writer died before there was anything
+    options_.files->remove_tree(path);
+    return;
+  }
+  byte_reader head(entry.bytes);
+  segment one{number_of(path), path, 0, {}};
+  const std::uint64_t epoch = head.u64();
+  one.first = head.u64();
+  if (const std::string_view signature = head.text(); signature != options_.signature)
+    throw usage_error("the receiver's log holds " + std::string(signature) +
+                      " and the stream's rows are " + options_.signature +
+                      "; let the program that wrote it finish, or move it away: \"" + path + "\"");
+  epoch_ = std::max(epoch_, epoch + 1);
+  while (log.next(entry)) {
+    byte_reader in(entry.bytes);
+    if (in.u64() != one.first + one.offsets.size())
+      throw error("a receiver's log is damaged, an entry has the wrong number: \"" + path +
+                  "\" at offset " + std::to_string(entry.offset));
+    one.offsets.push_back(entry.offset);
+  }
+  if (const std::string torn = log.torn_text(); !torn.empty()) log_warn(torn);
+  // What a segment holds from the first entry of a later one on was written again there.
+  while (!segments_.empty() && segments_.back().first >= one.first) {
+    options_.files->remove_tree(segments_.back().path);
+    segments_.pop_back();
+  }
+  if (!segments_.empty()) {
+    segment& before = segments_.back();
+    const std::uint64_t end = before.first + before.offsets.size();
+    if (end < one.first)
+      throw error("a receiver's log is damaged, entries are missing between two of its files: " +
+                  std::to_string(one.first - end) + " before \"" + path + "\"");
+    if (end > one.first) before.offsets.resize(static_cast<std::size_t>(one.first - before.first));
+  }
+  next_ = one.first + one.offsets.size();
+  segments_.push_back(std::move(one));
+}
+
+/// What is in it does not count, or not any more.
+bool receiver_log::remove(const std::string& path) const noexcept {
+  try {
+    options_.files->remove_tree(path);
+    return true;
+  } catch (const std::exception& e) {
+    log_warn(
+        "a file of a receiver's log could not be removed, and takes room until somebody does: " +
+        describe(e));
+    return false;
+  }
+}
+
+// ---- writing
+
+/// Begins a file; what it holds at first is durable when this returns.
+void receiver_log::begin_segment(std::uint64_t first) {
+  const std::uint64_t number = next_number_++;
+  const std::string path = path_of(number);
+  try {
+    auto file = std::make_shared<log_writer>(*options_.files, path, description);
+    entry_.clear();
+    entry_.bytes().u64(epoch_);
+    entry_.bytes().u64(first);
+    entry_.bytes().text(options_.signature);
+    file->append(entry_);
+    file->sync();
+    file_ = std::move(file);
+  } catch (...) {
+    (void)remove(path);
+    throw;
+  }
+  segments_.push_back({number, path, first, {}});
+}
+
+/// To the last segment. REQUIRES: the entry is in `unsynced_`.
+void receiver_log::write(std::uint64_t entry) {
+  entry_.clear();
+  entry_.bytes().u64(entry);
+  const std::string& bytes = unsynced_[static_cast<std::size_t>(entry - durable_)];
+  entry_.bytes().raw(bytes.data(), bytes.size());
+  segments_.back().offsets.push_back(file_->append(entry_));
+}
+
+std::uint64_t receiver_log::append(std::string_view bytes) {
+  lock_type lock(mutex_);
+  try {
+    if (file_ != nullptr && file_->bytes() >= options_.segment_bytes) roll(lock);
+  } catch (const std::exception&) {
+    fail();
+  }
+  const std::uint64_t entry = next_++;
+  unsynced_.emplace_back(bytes);
+  if (file_ == nullptr) return entry;
+  try {
+    write(entry);
+  } catch (const std::exception&) {
+    fail();
+  }
+  return entry;
+}
+
+/// Ends the segment and begins the next. Lets go of the lock while somebody syncs.
+void receiver_log::roll(lock_type& lock) {
+  const std::shared_ptr<log_writer> full = file_;
+  changed_.wait(lock, [this] { return !syncing_; });
+  if (file_ != full) return;  // somebody else did, or it failed
+  full->close();
+  const std::uint64_t end = segments_.back().first + segments_.back().offsets.size();
+  unsynced_.erase(unsynced_.begin(),
+                  unsynced_.begin() + static_cast<std::ptrdiff_t>(end - durable_));
+  durable_ = end;
+  changed_.notify_all();
+  begin_segment(end);
+}
+
+/// REQUIRES: inside of a catch block. The file is left, with what is not durable in it.
+void receiver_log::fail() noexcept {
+  failure_ = describe(std::current_exception());
+  file_.reset();
+  segment& last = segments_.back();
+  if (last.first + last.offsets.size() > durable_)
+    last.offsets.resize(static_cast<std::size_t>(durable_ - last.first));
+  changed_.notify_all();
+}
+
+bool receiver_log::sync(lock_type& lock) {
+  const std::uint64_t wanted = next_;
+  while (durable_ < wanted) {
+    if (file_ == nullptr) return false;
+    if (syncing_) {
+      changed_.wait(lock);
+      continue;
+    }
+    const std::shared_ptr<log_writer> file = file_;
+    const std::uint64_t bytes = file->bytes();
+    const std::uint64_t end = segments_.back().first + segments_.back().offsets.size();
+    syncing_ = true;
+    lock.unlock();
+    std::exception_ptr failed;
+    try {
+      file->flush();
+    } catch (const std::exception&) {
+      failed = std::current_exception();
+    }
+    lock.lock();
+    syncing_ = false;
+    changed_.notify_all();
+    if (file != file_) continue;  // a write failed meanwhile: what was synced is written again
+    if (failed != nullptr) {
+      try {
+        std::rethrow_exception(failed);
+      } catch (const std::exception&) {
+        fail();
+      }
+      continue;
+    }
+    file->synced(bytes);
+    unsynced_.erase(unsynced_.begin(),
+                    unsynced_.begin() + static_cast<std::ptrdiff_t>(end - durable_));
+    durable_ = end;
+  }
+  return true;
+}
+
+bool receiver_log::sync() {
+  lock_type lock(mutex_);
+  return sync(lock);
+}
+
+bool receiver_log::await(std::uint64_t before) {
+  lock_type lock(mutex_);
+  while (durable_ < before) {
+    if (sync(lock)) continue;
+    if (released_) return false;
+    changed_.wait(lock, [&] { return released_ || file_ != nullptr; });
+  }
+  return true;
+}
+
+void receiver_log::release() {
+  const lock_type lock(mutex_);
+  released_ = true;
+  changed_.notify_all();
+}
+
+bool receiver_log::try_again() {
+  const lock_type lock(mutex_);
+  if (file_ != nullptr || closed_) return false;
+  try {
+    begin_segment(durable_);
+  } catch (const std::exception&) {
+    fail();
+    return false;
+  }
+  try {
+    for (std::uint64_t entry = durable_; entry < next_; ++entry) write(entry);
+    file_->sync();
+  } catch (const std::exception&) {
+    fail();
+    (void)remove(segments_.back().path);
+    segments_.pop_back();
+    return false;
+  }
+  unsynced_.clear();
+  durable_ = next_;
+  changed_.notify_all();
+  return true;
+}
+
+void receiver_log::close() noexcept {
+  lock_type lock(mutex_);
+  if (std::exchange(closed_, true)) return;
+  released_ = true;
+  changed_.notify_all();
+  try {
+    if (!sync(lock)) return;
+    changed_.wait(lock, [this] { return !syncing_; });
+    if (file_ == nullptr) return;
+    file_->close();
+    file_.reset();
+  } catch (const std::exception& e) {
+    log_error("the end of a receiver's log could not be written: " + describe(e));
+  }
+}
+
+// ---- what is there
+
+std::uint64_t receiver_log::first() const {
+  const lock_type lock(mutex_);
+  return segments_.front().first;
+}
+std::uint64_t receiver_log::next() const {
+  const lock_type lock(mutex_);
+  return next_;
+}
+std::uint64_t receiver_log::durable() const {
+  const lock_type lock(mutex_);
+  return durable_;
+}
+bool receiver_log::failing() const {
+  const lock_type lock(mutex_);
+  return file_ == nullptr && !closed_;
+}
+std::string receiver_log::failure() const {
+  const lock_type lock(mutex_);
+  return failure_;
+}
+
+std::string receiver_log::read(std::uint64_t entry) const {
+  std::string path;
+  std::uint64_t offset = 0;
+  {
+    const lock_type lock(mutex_);
+    auto at = std::upper_bound(segments_.begin(), segments_.end(), entry,
+                               [](std::uint64_t e, const segment& s) { return e < s.first; });
+    if (at == segments_.begin() || entry - (--at)->first >= at->offsets.size())
+      throw error("a receiver's log does not hold what a batch has read, entry " +
+                  std::to_string(entry) + " of \"" + options_.directory + "\"");
+    path = at->path;
+    offset = at->offsets[static_cast<std::size_t>(entry - at->first)];
+  }
+  log_reader log(*options_.files, path, description);
+  log.seek(offset);
+  log_reader::entry found;
+  if (!log.next(found))
+    throw error("a receiver's log is damaged: \"" + path + "\" at offset " +
+                std::to_string(offset));
+  byte_reader in(found.bytes);
+  if (in.u64() != entry)
+    throw error("a receiver's log is damaged, an entry has the wrong number: \"" + path +
+                "\" at offset " + std::to_string(offset));
+  return std::string(found.bytes.substr(in.offset()));
+}
+
+void receiver_log::free(std::uint64_t before) {
+  const lock_type lock(mutex_);
+  // In their order, and none past one that could not be removed: what is there has no gaps.
+  while (segments_.size() > 1 && segments_[1].first <= before && remove(segments_.front().path))
+    segments_.pop_front();
+}
+
+}  // namespace millrace::detail
