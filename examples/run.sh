@@ -36,6 +36,16 @@ case $example in
     mkdir "$here/in"; start "$here/in"; await '^Time:'
     printf 'to be or not to be\n' >"$here/words"; mv "$here/words" "$here/in/"
     await '^\(be,2\)$'; await '^\(not,1\)$' ;;
+  files_to_json)
+    mkdir "$here/in"; start "$here/in" "$here/totals"
+    # What was there when it started is not read: until one was, another is moved in.
+    for n in $(seq 300); do
+      printf 'item,user\n7,ada\n8,bob\nx,eve\n7,"a ""b"""\n' >"$here/clicks"
+      mv "$here/clicks" "$here/in/$n.csv"
+      if grep -qsF '{"item":7,"times":2}' "$here"/totals/*.json; then break; fi
+      sleep 0.1
+    done
+    grep -qF '{"item":8,"times":1}' "$here"/totals/FilesToJson.clicked.*.json ;;
   page_views) start; await '^\(/news,[0-9]+\)$'; await 'Ada|Grace|Edsger' ;;
   queue_stream) start; await '^\(9,100\)$'; wait "$program"; exit ;;  # ends by itself
   raw_grep)

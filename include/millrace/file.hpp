@@ -7,7 +7,9 @@
 #include <utility>
 #include <vector>
 
+#include "millrace/bad_record.hpp"
 #include "millrace/detail/file/part_files.hpp"
+#include "millrace/detail/file/record_files.hpp"
 #include "millrace/file_stream_options.hpp"
 #include "millrace/sink.hpp"
 
@@ -45,6 +47,138 @@ struct text {
   template <class T>
   detail::written_files prepare(const output_id& id, partition_rows<T>& rows) const {
     detail::part_writer to(output(), id, detail::text_lines(detail::row_type_of<T>()));
+    for (const T& row : rows) to.add(&row);
+    return to.finish();
+  }
+  bool committed(const output_id& batch) const { return detail::files_committed(output(), batch); }
+  void commit(const output_id& batch, const std::vector<detail::written_files>& files) const {
+    detail::commit_files(output(), batch, files);
+  }
+
+ private:
+  detail::file_output output() const { return {directory, write, state}; }
+};
+
+/// Files with one JSON value on each line, read into rows field by field, as `mr::json::parse` does
+/// (see json.hpp for which row is which JSON):
+///
+///     struct click { std::string user; std::int64_t item; std::optional<std::string> from; };
+///     ssc.stream(mr::file::json<click>{.directory = "in"})
+///
+/// Otherwise as the source `text`; a file is a partition, however large. Blank lines are left out.
+/// A line that is no row goes the way of `on_bad_record`, with file, line, byte and field. Numbers
+/// that are out of the field's range are refused, never cut.
+template <class T = void>
+struct json {
+  using record_type = T;
+
+  std::string directory{};
+  file_stream_options read{};
+  /// Other names for the fields of the row, in their order; by default their own.
+  std::vector<std::string> columns{};
+  missing_fields missing = missing_fields::fail;
+  extra_fields extra = extra_fields::ignore;
+  millrace::on_bad_record on_bad_record = millrace::on_bad_record::fail;
+  /// Bytes of a line; a longer one is a bad record, past 64 MiB an error.
+  std::size_t max_record = std::size_t{1} << 20;
+
+  /// For the engine.
+  detail::stream_ptr make_stream(const detail::stream_engine_ptr& engine) const {
+    detail::directory_options files = detail::directory_of(directory, read);
+    files.bad_records = on_bad_record;
+    return detail::record_stream<T>(detail::path_directory(engine, std::move(files)),
+                                    {"json",
+                                     {"file::json", detail::named_row_of<T>(), columns},
+                                     missing,
+                                     extra,
+                                     on_bad_record,
+                                     max_record});
+  }
+};
+
+/// A sink: each row a line of JSON, otherwise as the sink `text`.
+template <>
+struct json<void> {
+  std::string directory{};
+  writing_options write{};
+  /// Other names for the fields of the row, in their order; by default their own, of a pair `_1`
+  /// and `_2`.
+  std::vector<std::string> columns{};
+
+  /// For the engine.
+  std::shared_ptr<detail::file_output_state> state = detail::new_file_output();
+
+  template <class T>
+  detail::written_files prepare(const output_id& id, partition_rows<T>& rows) const {
+    detail::part_writer to(output(), id,
+                           detail::json_lines({"file::json", detail::named_row_of<T>(), columns}));
+    for (const T& row : rows) to.add(&row);
+    return to.finish();
+  }
+  bool committed(const output_id& batch) const { return detail::files_committed(output(), batch); }
+  void commit(const output_id& batch, const std::vector<detail::written_files>& files) const {
+    detail::commit_files(output(), batch, files);
+  }
+
+ private:
+  detail::file_output output() const { return {directory, write, state}; }
+};
+
+/// Files of comma-separated values (RFC 4180), read into rows field by field. The first record of a
+/// file names the columns, which may come in any order; without a header they are the fields in
+/// their order. Cells in quotes may hold delimiters, quotes and line ends.
+///
+/// Numbers, booleans (`true`, `false`), text, characters and times (ISO 8601) are what they are; an
+/// optional field is empty where the cell is, without quotes; what has no form of its own here
+/// (vectors, maps, aggregates within the row) is JSON in the cell. The rest as `json`.
+template <class T = void>
+struct csv {
+  using record_type = T;
+
+  std::string directory{};
+  file_stream_options read{};
+  bool header = true;
+  char delimiter = ',';
+  std::vector<std::string> columns{};
+  missing_fields missing = missing_fields::fail;
+  extra_fields extra = extra_fields::ignore;
+  millrace::on_bad_record on_bad_record = millrace::on_bad_record::fail;
+  std::size_t max_record = std::size_t{1} << 20;
+
+  /// For the engine.
+  detail::stream_ptr make_stream(const detail::stream_engine_ptr& engine) const {
+    detail::directory_options files = detail::directory_of(directory, read);
+    files.bad_records = on_bad_record;
+    return detail::record_stream<T>(detail::path_directory(engine, std::move(files)),
+                                    {"csv",
+                                     {"file::csv", detail::named_row_of<T>(), columns},
+                                     missing,
+                                     extra,
+                                     on_bad_record,
+                                     max_record,
+                                     delimiter,
+                                     header});
+  }
+};
+
+/// A sink: each row a record, each file with a header unless told otherwise; otherwise as the sink
+/// `text`.
+template <>
+struct csv<void> {
+  std::string directory{};
+  writing_options write{};
+  bool header = true;
+  char delimiter = ',';
+  std::vector<std::string> columns{};
+
+  /// For the engine.
+  std::shared_ptr<detail::file_output_state> state = detail::new_file_output();
+
+  template <class T>
+  detail::written_files prepare(const output_id& id, partition_rows<T>& rows) const {
+    detail::part_writer to(
+        output(), id,
+        detail::csv_lines({"file::csv", detail::named_row_of<T>(), columns}, delimiter, header));
     for (const T& row : rows) to.add(&row);
     return to.finish();
   }

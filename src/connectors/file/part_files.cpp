@@ -9,6 +9,8 @@
 
 #include "connectors/file/commit_ledger.hpp"
 #include "millrace/detail/base/log.hpp"
+#include "millrace/detail/formats/csv_text.hpp"
+#include "millrace/detail/formats/row_text.hpp"
 #include "millrace/detail/storage/file_system.hpp"
 #include "millrace/error.hpp"
 #include "storage/compression.hpp"
@@ -21,8 +23,12 @@ class file_output_state {
   std::set<std::string> begun;  // outputs: where they keep what they must know
 };
 
-std::shared_ptr<file_output_state> new_file_output() {
-  return std::make_shared<file_output_state>();
+std::shared_ptr<file_output_state> new_file_output() noexcept {
+  try {
+    return std::make_shared<file_output_state>();
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
 }
 
 namespace {
@@ -110,6 +116,7 @@ commit_ledger begin(const file_output& to, const output_id& batch, file_system& 
 }  // namespace
 
 bool files_committed(const file_output& to, const output_id& batch) {
+  if (to.state == nullptr) throw std::bad_alloc();
   const std::lock_guard lock(to.state->mutex);
   return begin(to, batch, file_system_for(to.directory)).holds(milliseconds_of(batch));
 }
@@ -209,6 +216,25 @@ file_format text_lines(const row_type& rows) {
           [](const void* type, const void* row, std::string& out) {
             print_row(*static_cast<const row_type*>(type), row, out);
             out += '\n';
+          }};
+}
+
+file_format json_lines(const row_columns& columns) {
+  return {".json",
+          {},
+          std::make_shared<const row_columns>(columns),
+          [](const void* all, const void* row, std::string& out) {
+            print_json(*static_cast<const row_columns*>(all), row, out);
+            out += '\n';
+          }};
+}
+
+file_format csv_lines(const row_columns& columns, char delimiter, bool header) {
+  auto printer = std::make_shared<const csv_printer>(columns, delimiter);
+  std::string first = header ? printer->header() : std::string();
+  return {".csv", std::move(first), std::move(printer),
+          [](const void* to, const void* row, std::string& out) {
+            static_cast<const csv_printer*>(to)->print(row, out);
           }};
 }
 

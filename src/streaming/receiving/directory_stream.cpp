@@ -4,6 +4,7 @@
 #include "millrace/detail/base/log.hpp"
 #include "millrace/detail/dataset/operations.hpp"
 #include "millrace/detail/dataset/row_traits.hpp"
+#include "millrace/detail/engine/bad_records.hpp"
 #include "millrace/detail/storage/file_system.hpp"
 #include "millrace/detail/streaming/replay.hpp"
 #include "millrace/detail/streaming/stream_engine.hpp"
@@ -59,6 +60,7 @@ class directory_stream_node final : public input_stream, public replayable_input
   /// What is there now is old. Later it is not a time that tells, for a file keeps its own when it
   /// is moved here.
   void open() override {
+    core_->rejected().check(options_.bad_records, description());
     if (options_.new_files_only && !resumed_) (void)seen_.look(list(), core_->time().now());
   }
 

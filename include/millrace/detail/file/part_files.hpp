@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "millrace/detail/dataset/row_type.hpp"
+#include "millrace/detail/formats/named_row.hpp"
 #include "millrace/sink.hpp"
 
 namespace millrace::file {
@@ -41,7 +42,9 @@ using written_files = std::vector<written_file>;
 
 /// What copies of a sink share: the outputs that this run of the program has begun to write.
 class file_output_state;
-std::shared_ptr<file_output_state> new_file_output();
+/// Null where memory is out, which the first use then says: a default of a sink's member that may
+/// throw makes GCC 12 warn in every program.
+std::shared_ptr<file_output_state> new_file_output() noexcept;
 
 struct file_output {
   const std::string& directory;
@@ -79,8 +82,10 @@ class part_writer {
   bool finished_ = false;
 };
 
-/// A row a line.
+/// A row a line: its text form, JSON, CSV.
 file_format text_lines(const row_type& rows);
+file_format json_lines(const row_columns& columns);
+file_format csv_lines(const row_columns& columns, char delimiter, bool header);
 
 bool files_committed(const file_output& to, const output_id& batch);
 void commit_files(const file_output& to, const output_id& batch,

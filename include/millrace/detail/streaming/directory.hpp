@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "millrace/bad_record.hpp"
 #include "millrace/detail/dataset/kernel.hpp"
 #include "millrace/detail/streaming/stream_node.hpp"
 
@@ -15,6 +16,8 @@ struct directory_options {
   bool recursive = false;
   function_state filter{};
   bool (*wanted)(const void* filter, const std::string& path) = nullptr;  // null: all
+  /// Of whoever reads the files.
+  on_bad_record bad_records = on_bad_record::fail;
 };
 
 /// What becomes of a file: a dataset, made when its batch is.
