@@ -191,7 +191,12 @@ void aggregation_table::find_general(const char* keys, std::uint32_t stride, std
     char* e = core_.entries + std::size_t{core_.used} * core_.stride;
     std::memcpy(e, &hash, sizeof hash);
     copy_rows(type, e + layout_.key_at(), key, 1);
-    own_row(type, e + layout_.key_at(), texts_);
+    try {
+      own_row(type, e + layout_.key_at(), texts_);
+    } catch (...) {
+      destroy_rows(type, e + layout_.key_at(), 1);
+      throw;
+    }
     ++core_.used;
     if (then == missing::add) core_.index[i] = index_word(&core_, core_.used, hash);
     slots[r] = e + core_.value_at + fresh_slot;

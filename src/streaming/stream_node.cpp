@@ -47,6 +47,13 @@ node_ptr stream_node::known_dataset(time_point_ms time) const {
   return {};
 }
 
+void stream_node::restore_dataset(time_point_ms time, node_ptr dataset) {
+  const auto at = std::find_if(generated_.begin(), generated_.end(),
+                               [&](const made& one) { return one.time >= time; });
+  if (at != generated_.end() && at->time == time) return;
+  generated_.insert(at, {time, std::move(dataset)});
+}
+
 node_ptr stream_node::dataset(time_point_ms time) {
   for (const made& one : generated_)
     if (one.time == time) return one.dataset;

@@ -19,6 +19,29 @@ bool kept_identity::matches(const kept_identity& other) const {
   return kind == other.kind && fingerprint == other.fingerprint;
 }
 
+std::vector<int> matched(std::span<const kept_identity> now,
+                         std::span<const kept_identity> written) {
+  std::vector<int> found(now.size(), -1);
+  std::vector<bool> taken(written.size());
+  for (const bool same_name : {true, false}) {
+    for (std::size_t i = 0; i < now.size(); ++i) {
+      for (std::size_t j = 0; j < written.size() && found[i] < 0; ++j) {
+        if (taken[j] || !now[i].matches(written[j])) continue;
+        if (same_name && now[i].name != written[j].name) continue;
+        found[i] = static_cast<int>(j);
+        taken[j] = true;
+      }
+    }
+  }
+  return found;
+}
+
+void check_matches(const kept_identity& now, const kept_identity& as_written) {
+  if (now.matches(as_written)) return;
+  throw usage_error("the state was written by " + as_written.description() +
+                    " and cannot be brought back as " + now.description());
+}
+
 bool whole_is_due(std::span<const kept_piece> pieces) {
   constexpr std::size_t most_changes = 64;
   if (pieces.empty() || pieces.size() > most_changes) return true;

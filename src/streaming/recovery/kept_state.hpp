@@ -12,6 +12,7 @@
 //                                                                   : last[p].time, file);
 //                sync, rename, manifest; then kept->written(time)
 //   recovery     graph.start(zero of the run that is recovered);
+//                  for each that was `matched`:
 //                  restore = kept->restore(identity as it was written, time);
 //                  for each partition as it was written, on any threads: restore->read(p, files);
 //                  restore->finish();
@@ -54,6 +55,12 @@ struct kept_identity {
   [[nodiscard]] bool matches(const kept_identity& other) const;
 };
 
+/// Which of `written` each of `now` is brought back from: its index, or -1.
+[[nodiscard]] std::vector<int> matched(std::span<const kept_identity> now,
+                                       std::span<const kept_identity> written);
+/// usage_error: what was written as `as_written` cannot be brought back as `now`.
+void check_matches(const kept_identity& now, const kept_identity& as_written);
+
 /// A file of one partition: all that is kept as a batch left it, or what changed since an earlier
 /// one.
 struct kept_piece {
@@ -85,8 +92,8 @@ class kept_version {
   /// Writes one piece: what changed after the batch of `since`, or all where that is none or where
   /// the difference is not known any more (the piece that is returned says which). Costs time and
   /// bytes for what it writes, not for what there is. The caller syncs and closes `to`. May be
-  /// called again, with another file, where it failed. REQUIRES: what was written for `since` is
-  /// still to be had, and `written` was called for nothing later than `since`.
+  /// called again, with another file, where it failed. REQUIRES: `since` is the time of a piece
+  /// that this partition has, and will be read before this one.
   virtual kept_piece write(int partition, task_context& task, std::optional<time_point_ms> since,
                            output_file& to) const = 0;
 };
@@ -121,7 +128,8 @@ class kept_state {
   /// after the datasets of `time` and before those of a later batch. Null: no batch of the stream
   /// has been yet, so there is nothing to write and nothing to restore.
   [[nodiscard]] virtual kept_version_ptr version(time_point_ms time) = 0;
-  /// Nobody will ask for what changed since a batch before this one. Any thread.
+  /// What the batches up to this one changed is on disk for good, in all partitions where anything
+  /// did: it is not asked for again. Any thread.
   virtual void written(time_point_ms time) = 0;
 
   /// Begins to bring back what was kept as of the batch of `time`. `as_written` is its identity in

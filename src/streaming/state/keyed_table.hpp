@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <unordered_map>
 #include <vector>
 
 #include "dataset/table.hpp"
@@ -17,29 +18,48 @@ class keyed_table;
 inline constexpr std::uint32_t no_id = UINT32_MAX;
 
 /// What a batch changes: each key once. Made beside the table, which a failed attempt leaves as it
-/// was; the seam where a checkpoint can take the difference between two versions.
+/// was.
 struct staged_changes {
   explicit staged_changes(const row_type& value) : values(value) {}
   std::vector<std::uint32_t> ids;
   std::vector<std::uint8_t> alive;  // 0: the key goes
   row_buffer values;                // of those that stay, in order
+  std::vector<std::uint32_t> seen;  // other keys, that keep their value: only their stamp changes
+};
+
+/// The keys that some batches touched, and those of the batches before: newest first.
+struct touched_keys {
+  touched_keys() = default;
+  ~touched_keys();
+  touched_keys(const touched_keys&) = delete;
+  touched_keys& operator=(const touched_keys&) = delete;
+
+  std::int64_t first = 0;  // batches
+  std::int64_t last = 0;
+  std::uint32_t known = 0;  // how many ids there were before
+  std::vector<std::uint32_t> ids;
+  std::shared_ptr<touched_keys> before;
 };
 
 /// The table as one batch left it. Whoever holds it can read it as long as it likes, whatever later
 /// batches do: they leave behind what they replaced.
 struct table_version {
-  explicit table_version(std::shared_ptr<keyed_table> of);
+  table_version(std::shared_ptr<keyed_table> of, std::int64_t batch);
   ~table_version();
   table_version(const table_version&) = delete;
   table_version& operator=(const table_version&) = delete;
 
   std::shared_ptr<keyed_table> table;
-  std::uint32_t ids;  // that there were
-  // Set by the next batch, under the table's mutex; the first two only where somebody else than
+  std::int64_t number;                    // of the batch that made it
+  std::uint32_t ids;                      // that there were
+  std::shared_ptr<touched_keys> touched;  // null: none since `keyed_table::tracked_since`
+  // Set by the next batch, under the table's mutex; all but `next` only where somebody else than
   // the table's owner holds this version then.
   std::vector<std::uint32_t> replaced;
   std::vector<const void*> before;  // of each that was replaced: its value in `values`, or null
   row_buffer values;
+  std::vector<std::uint32_t> stamped;  // ids, and the stamps that they had
+  std::vector<std::int64_t> stamps;
   std::shared_ptr<table_version> next;
 };
 using version_ptr = std::shared_ptr<table_version>;
@@ -49,13 +69,15 @@ using version_ptr = std::shared_ptr<table_version>;
 /// 24 bytes for itself (up to 16 bytes of text inline), about 12 for the index, and its value.
 class keyed_table {
  public:
-  keyed_table(const row_type& key, const row_type& value);
+  /// `stamped`: remembers of each key with a value the last batch that touched it.
+  keyed_table(const row_type& key, const row_type& value, bool stamped);
   keyed_table(const keyed_table&) = delete;
   keyed_table& operator=(const keyed_table&) = delete;
   ~keyed_table();
 
   const row_type& key() const { return *keys_.layout().key(); }
   const row_type& value_type() const { return *value_; }
+  bool stamped() const { return stamped_; }
 
   // ---- the writer
   /// The ids of the keys of at most chunk_capacity rows; new ones have no value yet.
@@ -74,16 +96,36 @@ class keyed_table {
   void make_key(std::uint32_t id, void* to) const {
     keys_.layout().make_key(keys_.entries() + std::size_t{id} * keys_.layout().stride(), to);
   }
-  /// Takes the changes over; `now` is the version that was current, the new one is returned.
-  version_ptr commit(staged_changes& changes, const version_ptr& now);
-  /// Copies the keys of `from` for which `keep` has a 1, in order, with their values. `ids[old]` is
-  /// the new id, or no_id.
+  /// 0: the key was never touched.
+  std::int64_t stamp(std::uint32_t id) const { return stamps_[id]; }
+  void stamp(std::uint32_t id, std::int64_t batch) { stamps_[id] = batch; }
+  /// Takes the changes of a batch over; `now` is the version that was current, the new one is
+  /// returned. Where it throws, nothing has changed.
+  version_ptr commit(staged_changes& changes, const version_ptr& now, std::int64_t batch);
+  /// Copies the keys of `from` for which `keep` has a 1, in order, with their values and stamps.
+  /// `ids[old]` is the new id, or no_id.
   void copy(const keyed_table& from, const std::vector<std::uint8_t>& keep,
             std::vector<std::uint32_t>& ids);
 
+  // ---- what changed
+  /// From the version of `batch` on, versions know what was touched.
+  void track(std::int64_t batch) { tracked_since_ = batch; }
+  bool tracked() const { return tracked_since_ != INT64_MAX; }
+  /// Nobody asks any more for what batches up to this one touched; `now` is the current version.
+  void forget_touched(const version_ptr& now, std::int64_t batch);
+
+  struct difference {
+    bool known = false;                  // else all may have changed
+    std::uint32_t ids = 0;               // that there were then, or fewer
+    std::vector<std::uint32_t> touched;  // sorted, each once
+  };
+  /// What changed from the batch to the version. Any thread.
+  static difference changed_since(const table_version& version, std::int64_t batch);
+
  private:
-  friend class version_cursor;
+  friend class version_reader;
   void reserve_values();
+  void record(const staged_changes& changes, const table_version& now, table_version& next);
   void* slot(std::uint32_t id) {
     return static_cast<char*>(values_.get()) + std::size_t{id} * value_->size;
   }
@@ -95,6 +137,33 @@ class keyed_table {
   std::size_t capacity_ = 0;
   std::vector<std::uint8_t> alive_;
   std::uint32_t alive_count_ = 0;
+  bool stamped_;
+  std::vector<std::int64_t> stamps_;
+  std::int64_t tracked_since_ = INT64_MAX;
+  std::size_t tracked_ids_ = 0;  // in all of the current version's `touched`
+};
+
+/// What a version held of each key, while later batches go on. Calls between `lock` and `unlock`
+/// (keep that short: batches wait); what they return is valid until then.
+class version_reader {
+ public:
+  explicit version_reader(version_ptr version);
+
+  const keyed_table& table() const { return *table_; }
+  std::uint32_t ids() const { return ids_; }
+  void lock();
+  void unlock() { table_->mutex_.unlock(); }
+  /// Null: the key had none.
+  const void* value(std::uint32_t id) const;
+  std::int64_t stamp(std::uint32_t id) const;
+
+ private:
+  version_ptr last_;  // up to which what follows is known
+  std::vector<version_ptr> held_;
+  std::shared_ptr<keyed_table> table_;
+  std::uint32_t ids_;
+  std::unordered_map<std::uint32_t, const void*> values_;
+  std::unordered_map<std::uint32_t, std::int64_t> stamps_;
 };
 
 /// The pairs (key, value) of a version, in order of the keys' arrival. Waits for a writer's commit

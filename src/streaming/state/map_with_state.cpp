@@ -43,6 +43,7 @@ class keys_at_work {
   }
   void stage(const keyed_table& table, staged_changes& changes) {
     for (std::size_t i = 0; i < ids_.size(); ++i) {
+      if (changed[i] == 0 && table.stamped() && table.has(ids_[i])) changes.seen.push_back(ids_[i]);
       if (changed[i] == 0 || (now[i] == nullptr && !table.has(ids_[i]))) continue;
       changes.ids.push_back(ids_[i]);
       changes.alive.push_back(is_made[i]);
@@ -77,7 +78,15 @@ class map_with_state final : public state_operation {
     return after_ == 0 ? nullptr : std::make_unique<key_timers>(after_);
   }
 
+  bool stamped() const override { return after_ != 0; }
+
   void compute(state_work& work) const override {
+    if (after_ != 0) {
+      auto& timers = static_cast<key_timers&>(*work.memory);
+      static const std::vector<std::uint32_t> none;
+      timers.prepare(counted_as(work.number), work.inputs.empty() ? none : work.inputs[0].keys,
+                     work.table);
+    }
     if (work.number == 0) return load(work);
     aligned_memory buffer;
     step_state step;
@@ -96,11 +105,10 @@ class map_with_state final : public state_operation {
     if (after_ != 0) time_out(work, step);
   }
 
-  void committed(state_work& work) const override {
+  void committed(state_work& work) const noexcept override {
     if (after_ == 0) return;
     auto& timers = static_cast<key_timers&>(*work.memory);
-    // What was there before the first batch counts from that one on.
-    const std::int64_t batch = std::max<std::int64_t>(work.number, 1);
+    const std::int64_t batch = counted_as(work.number);
     for (const keyed_rows& rows : work.inputs)
       for (const std::uint32_t id : rows.keys)
         if (work.table.has(id)) timers.touch(id, batch);
@@ -108,9 +116,12 @@ class map_with_state final : public state_operation {
   }
 
  private:
+  /// What was there before the first batch counts from that one on.
+  static std::int64_t counted_as(std::int64_t batch) { return std::max<std::int64_t>(batch, 1); }
+
   void time_out(state_work& work, step_state& step) const {
     auto& timers = static_cast<key_timers&>(*work.memory);
-    std::vector<std::uint32_t> ids = timers.due(work.number);
+    std::vector<std::uint32_t> ids = timers.due(work.number, work.table);
     if (ids.empty()) return;
     timers.present.resize(std::max<std::size_t>(timers.present.size(), work.table.ids()));
     for (const keyed_rows& rows : work.inputs)
@@ -145,10 +156,16 @@ stream_ptr map_with_state_stream(const stream_ptr& parent, const row_type& pairs
                       std::to_string(timeout.count()) + " ms");
   const row_type& rows = f.emits != nullptr ? *f.emits : pairs;
   const std::int64_t after = timeout.count() == 0 ? 0 : timeout / parent->slide() + 1;
+  const bool emits = f.emits != nullptr;
   auto operation = std::make_shared<map_with_state>(pairs, std::move(f), after);
-  return std::make_shared<keyed_state_stream>(
+  auto stream = std::make_shared<keyed_state_stream>(
       stream_node::facts{parent->engine(), &rows, operation->name(), {parent}}, operation,
       std::move(by), std::move(initial));
+  // Nothing can be made of what a function does that gives nothing, so it is an output itself. Its
+  // job has nothing to do: state is brought to each batch in any case.
+  if (!emits)
+    add_output(stream, operation->name(), {{}, [](const void*, const node_ptr&, time_point_ms) {}});
+  return stream;
 }
 
 stream_ptr snapshots_stream(const stream_ptr& of, const row_type& pairs, partitioner_ptr by) {

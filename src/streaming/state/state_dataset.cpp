@@ -34,6 +34,16 @@ state_dataset::state_dataset(context_ptr context, const row_type& rows, partitio
   if (before_ != nullptr && before_->computed()) before_ = nullptr;
 }
 
+state_dataset::state_dataset(context_ptr context, const row_type& rows, partitioner_ptr by,
+                             std::shared_ptr<state_store> store, std::int64_t number,
+                             time_point_ms time)
+    : state_dataset(std::move(context), rows, std::move(by), std::move(store), number, time,
+                    std::vector<node_ptr>(), nullptr) {
+  for (int p = 0; p < store_->partitions(); ++p)
+    results_[static_cast<std::size_t>(p)] = store_->current(p);
+  left_ = 0;
+}
+
 state_dataset::~state_dataset() {
   // A chain that only this one holds: one after another, not one inside the other.
   std::shared_ptr<const state_dataset> one = std::move(before_);

@@ -19,6 +19,10 @@ class state_dataset final : public node {
   state_dataset(context_ptr context, const row_type& rows, partitioner_ptr by,
                 std::shared_ptr<state_store> store, std::int64_t number, time_point_ms time,
                 std::vector<node_ptr> inputs, std::shared_ptr<const state_dataset> before);
+  /// What the store holds now, as the batch of that number left it; the batches before are not
+  /// known.
+  state_dataset(context_ptr context, const row_type& rows, partitioner_ptr by,
+                std::shared_ptr<state_store> store, std::int64_t number, time_point_ms time);
   ~state_dataset() override;
 
   std::int64_t number() const { return number_; }

@@ -7,16 +7,48 @@ namespace millrace::detail {
 
 state_memory::~state_memory() = default;
 state_operation::~state_operation() = default;
-void state_operation::committed(state_work&) const {}
+void state_operation::committed(state_work&) const noexcept {}
 
 state_store::state_store(std::shared_ptr<const state_operation> operation, int partitions)
     : operation_(std::move(operation)) {
-  for (int p = 0; p < partitions; ++p) {
-    auto& c = *cells_.emplace_back(std::make_unique<cell>());
-    c.current = std::make_shared<table_version>(
-        std::make_shared<keyed_table>(operation_->key(), operation_->value()));
-    c.memory = operation_->make_memory();
-  }
+  for (int p = 0; p < partitions; ++p)
+    static_cast<state_partition&>(*cells_.emplace_back(std::make_unique<cell>())) =
+        make_partition();
+}
+
+state_partition state_store::make_partition() const {
+  return {std::make_shared<table_version>(
+              std::make_shared<keyed_table>(operation_->key(), operation_->value(),
+                                            operation_->stamped()),
+              -1),
+          operation_->make_memory(), smallest_renewed};
+}
+
+void state_store::track() {
+  tracked_ = true;
+  for (const auto& c : cells_) track(*c);
+}
+
+void state_store::track(state_partition& one) {
+  one.current->table->track(one.current->number);
+  if (one.memory != nullptr) one.memory->track();
+}
+
+void state_store::restore(int partition, state_partition from) {
+  cell& c = at(partition);
+  static_cast<state_partition&>(c) = std::move(from);
+  c.place = {};
+  if (tracked_) track(c);
+}
+
+batch_result state_store::current(int partition) {
+  cell& c = at(partition);
+  // What it emitted is not known any more.
+  row_buffer_ptr emitted;
+  if (const row_type* const emits = operation_->emits())
+    emitted = std::make_shared<const row_buffer>(*emits);
+  return {c.current, std::move(emitted), c.memory == nullptr ? nullptr : c.memory->units(),
+          c.renew_from};
 }
 
 namespace {
@@ -79,10 +111,17 @@ void state_store::read(cell& c, keyed_table& table, const node& input, int parti
 batch_result state_store::apply(int partition, std::int64_t number, time_point_ms time,
                                 const std::vector<node_ptr>& inputs, task_context& task) {
   cell& c = at(partition);
-  const std::shared_ptr<keyed_table> table = c.current->table;
   const row_type* const emits = operation_->emits();
   std::shared_ptr<row_buffer> emitted;
   if (emits != nullptr) emitted = std::make_shared<row_buffer>(*emits);
+
+  // Before all else, since it may find no memory: what follows `commit` must not.
+  renew(c, number);
+  const std::shared_ptr<keyed_table> table = c.current->table;
+  if (const auto written = written_.load(std::memory_order_relaxed); written != c.written) {
+    table->forget_touched(c.current, written);
+    c.written = written;
+  }
 
   state_work work{
       *table,       c.memory.get(), task, number, time, {}, staged_changes(operation_->value()),
@@ -98,30 +137,35 @@ batch_result state_store::apply(int partition, std::int64_t number, time_point_m
     task.failed_in(operation_->name(), -1);
     throw;
   }
-  c.current = table->commit(work.changes, c.current);
+  c.current = table->commit(work.changes, c.current, number);
   operation_->committed(work);
-  // A table is made anew when most of its keys are gone.
-  if (table->ids() > c.renew_from && table->ids() / 2 > table->alive()) renew(c);
-  return {c.current, std::move(emitted)};
+  return {c.current, std::move(emitted), std::move(work.units), c.renew_from};
 }
 
-void state_store::renew(cell& c) const {
+/// Makes the table anew, without the keys that are gone, where most of them are.
+void state_store::renew(cell& c, std::int64_t number) const {
   const keyed_table& old = *c.current->table;
+  if (old.ids() <= c.renew_from || old.ids() / 2 <= old.alive()) return;
   std::vector<std::uint8_t> keep(old.ids());
   std::uint32_t kept = 0;
   for (std::uint32_t id = 0; id < keep.size(); ++id) {
     keep[id] = old.has(id) || (c.memory != nullptr && c.memory->needs(id)) ? 1 : 0;
     kept += keep[id];
   }
-  c.renew_from = std::max<std::size_t>(smallest_renewed, old.ids() + old.ids() / 4);
-  if (kept > old.ids() / 2) return;
-  auto table = std::make_shared<keyed_table>(operation_->key(), operation_->value());
+  if (kept > old.ids() / 2) {
+    c.renew_from = old.ids() + old.ids() / 4;
+    return;
+  }
+  state_partition fresh = make_partition();
+  keyed_table& table = *fresh.current->table;
   std::vector<std::uint32_t> ids;
-  table->copy(old, keep, ids);  // the old one may be read yet
-  if (c.memory != nullptr) c.memory->renumber(ids);
+  table.copy(old, keep, ids);  // the old one may be read yet
+  if (tracked_) table.track(number);
+  fresh.current = std::make_shared<table_version>(fresh.current->table, c.current->number);
   c.place = {};
+  if (c.memory != nullptr) c.memory->renumber(ids);
   c.renew_from = smallest_renewed;
-  c.current = std::make_shared<table_version>(std::move(table));
+  c.current = std::move(fresh.current);
 }
 
 }  // namespace millrace::detail

@@ -1,9 +1,12 @@
 // What a stream keeps by key from batch to batch, and what a batch does with it.
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <vector>
 
 #include "millrace/detail/base/clock.hpp"
@@ -12,14 +15,33 @@
 
 namespace millrace::detail {
 
+/// What came in with a slide of a window: keys by id, each once, and what their rows were reduced
+/// to.
+struct window_unit {
+  std::int64_t number;
+  std::vector<std::uint32_t> keys;
+  std::shared_ptr<const row_buffer> values;
+};
+/// The oldest first. What is in a list stays as it is.
+using unit_list = std::vector<std::shared_ptr<const window_unit>>;
+
 /// What an operation keeps besides the values: slides of a window, timers. One partition's.
 class state_memory {
  public:
   virtual ~state_memory();
   /// Whether the key of this id is needed though it has no value.
   virtual bool needs(std::uint32_t id) const = 0;
-  /// Ids have changed: ids[old] is the new one, or no_id where the key is forgotten.
+  /// Ids have changed: ids[old] is the new one, or no_id where the key is forgotten. Where it
+  /// throws, nothing has changed.
   virtual void renumber(const std::vector<std::uint32_t>& ids) = 0;
+
+  // ---- for checkpoints
+  /// From the first batch on, each says which units are in the window (`state_work::units`).
+  virtual void track() {}
+  /// Those that are in it now; null: it is no window.
+  virtual std::shared_ptr<const unit_list> units() const { return nullptr; }
+  /// Begins from the table as the batch of that number left it, and those units.
+  virtual void restore(keyed_table& table, std::int64_t number, unit_list units) = 0;
 };
 
 /// One partition of one dataset of pairs that a batch reads.
@@ -40,6 +62,7 @@ struct state_work {
   std::vector<keyed_rows> inputs;
   staged_changes changes;
   row_buffer* emitted;  // null: the operation emits nothing but its table
+  std::shared_ptr<const unit_list> units = nullptr;  // that are in the window after this batch
 };
 
 /// Immutable; shared by all partitions and batches.
@@ -57,12 +80,19 @@ class state_operation {
   /// The rows that it emits where these are not the pairs of its table.
   virtual const row_type* emits() const { return nullptr; }
   virtual std::unique_ptr<state_memory> make_memory() const { return nullptr; }
+  /// Whether the table remembers the last batch that touched a key.
+  virtual bool stamped() const { return false; }
+  /// Of windows: what must not change between what is written and what is read, in words, and how
+  /// many units a batch brings.
+  virtual std::string shape(std::chrono::milliseconds) const { return {}; }
+  virtual std::int64_t units_a_batch() const { return 1; }
 
-  /// Calls the program's functions and stages what they give. May throw, and is called again for
-  /// the same batch then: what it does to `memory` here must come out the same the second time.
+  /// Calls the program's functions and stages what they give, and makes room for `committed`. May
+  /// throw, and is called again for the same batch then: what it does to `memory` here must come
+  /// out the same the second time.
   virtual void compute(state_work& work) const = 0;
-  /// The changes hold: does what must be done once. Calls nothing of the program's.
-  virtual void committed(state_work& work) const;
+  /// The changes hold: does what must be done once.
+  virtual void committed(state_work& work) const noexcept;
 
  private:
   std::string_view name_;
@@ -74,6 +104,15 @@ class state_operation {
 struct batch_result {
   version_ptr version;
   row_buffer_ptr emitted;
+  std::shared_ptr<const unit_list> units;  // of a window; null where nobody tracks
+  std::size_t renew_from = 0;
+};
+
+/// One partition of what is kept.
+struct state_partition {
+  version_ptr current;
+  std::unique_ptr<state_memory> memory;  // may be null
+  std::size_t renew_from = 0;            // ids
 };
 
 /// All partitions. Batches are applied to a partition one after another, each once.
@@ -92,22 +131,35 @@ class state_store {
   batch_result apply(int partition, std::int64_t number, time_point_ms time,
                      const std::vector<node_ptr>& inputs, task_context& task);
 
+  // ---- for checkpoints
+  /// Before the first batch.
+  void track();
+  /// Nobody asks any more for what batches up to this one touched.
+  void written(std::int64_t number) { written_.store(number, std::memory_order_relaxed); }
+  /// As before any batch.
+  state_partition make_partition() const;
+  /// Puts a partition in place. REQUIRES: no batch was applied yet.
+  void restore(int partition, state_partition from);
+  /// What the last batch left.
+  batch_result current(int partition);
+
  private:
   static constexpr std::size_t smallest_renewed = 1024;
-  struct cell {
+  struct cell : state_partition {
     std::mutex applying;
-    version_ptr current;
-    std::unique_ptr<state_memory> memory;
-    std::size_t renew_from = smallest_renewed;
     std::vector<std::uint32_t> place;  // by id: 1 + where it is in keyed_rows::keys; else 0
+    std::int64_t written = INT64_MIN;  // as it was when the table forgot what it touched before
   };
   cell& at(int partition) { return *cells_[static_cast<std::size_t>(partition)]; }
   static void read(cell& c, keyed_table& table, const node& input, int partition,
                    task_context& task, keyed_rows& to);
-  void renew(cell& c) const;
+  static void track(state_partition& one);
+  void renew(cell& c, std::int64_t number) const;
 
   std::shared_ptr<const state_operation> operation_;
   std::vector<std::unique_ptr<cell>> cells_;
+  bool tracked_ = false;
+  std::atomic<std::int64_t> written_{INT64_MIN};
 };
 
 }  // namespace millrace::detail

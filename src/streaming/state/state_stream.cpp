@@ -37,6 +37,32 @@ node_ptr state_stream::compute(time_point_ms time) {
   return make(number, time, inputs(time));
 }
 
+std::vector<std::shared_ptr<kept_state>> state_stream::kept_states() { return {kept_table(*this)}; }
+
+kept_identity state_stream::identity() const {
+  const state_operation& operation = store_->operation();
+  std::string fingerprint = "(";
+  fingerprint.append(signature_of(operation.key())).append(", ");
+  fingerprint.append(signature_of(operation.value())).append(")").append(operation.shape(slide()));
+  return {name() == stream_node::operation() ? std::string() : name(),
+          std::string(operation.name()), std::move(fingerprint), store_->partitions()};
+}
+
+batch_count state_stream::count() const {
+  return {zero(), slide(), store_->operation().units_a_batch()};
+}
+
+std::shared_ptr<const state_dataset> state_stream::dataset_of(std::int64_t number) {
+  if (number > 0 && (last_ == nullptr || last_->number() < number))
+    dataset(zero() + number * slide());
+  return last_;
+}
+
+void state_stream::restored(std::int64_t number) {
+  last_ = std::make_shared<state_dataset>(engine()->core(), rows(), by_, store_, number,
+                                          zero() + number * slide());
+}
+
 void state_stream::clear() {
   last_ = nullptr;
   stream_node::clear();

@@ -8,6 +8,7 @@
 #include "millrace/detail/streaming/operations.hpp"
 #include "millrace/detail/streaming/stream_engine.hpp"
 #include "streaming/state/state_stream.hpp"
+#include "streaming/windows/kept_rows.hpp"
 #include "streaming/windows/window_stream.hpp"
 
 namespace millrace::detail {
@@ -21,6 +22,15 @@ class reduced_window final : public state_stream {
         reduce_(std::move(a)),
         unit_(unit),
         units_(units) {}
+
+  std::vector<kept_state_ptr> kept_states() override {
+    auto all = state_stream::kept_states();
+    // Between two windows, what came since the last one.
+    const stream_node& parent = *parents()[0];
+    if (slide() != parent.slide())
+      all.push_back(kept_rows(*parents()[0], slide() - parent.slide(), *this));
+    return all;
+  }
 
  protected:
   /// A unit of rows each, reduced by key.
@@ -49,6 +59,11 @@ class reduced_window final : public state_stream {
 };
 
 }  // namespace
+
+std::string window_units::in_words(std::chrono::milliseconds by) const {
+  return " in windows of " + std::to_string(by.count() / slide * length) + " ms every " +
+         std::to_string(by.count()) + " ms";
+}
 
 stream_ptr reduced_window_stream(const stream_ptr& parent, const row_type& pairs,
                                  std::string_view operation, aggregator a, window_functions f,

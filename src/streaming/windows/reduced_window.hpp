@@ -1,7 +1,9 @@
 // reduce_by_key_and_window: what is common to both ways of doing it.
 #pragma once
 
+#include <chrono>
 #include <memory>
+#include <string>
 
 #include "millrace/detail/streaming/windows.hpp"
 #include "streaming/state/state_store.hpp"
@@ -17,6 +19,8 @@ struct window_units {
     const std::int64_t end = batch * slide;
     return end - (slide < length ? slide : length) + 1;
   }
+  /// For a window that slides by so much.
+  std::string in_words(std::chrono::milliseconds by) const;
 };
 
 /// By what enters and what leaves.

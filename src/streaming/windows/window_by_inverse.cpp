@@ -1,30 +1,23 @@
 // A window with an inverse: what leaves is taken out of the last result, what enters added to it.
 #include <algorithm>
-#include <deque>
 #include <utility>
 
 #include "streaming/windows/reduced_window.hpp"
+#include "streaming/windows/unit_memory.hpp"
 
 namespace millrace::detail {
 namespace {
 
-/// What a unit that is in the window gave.
-struct inverse_unit {
-  std::int64_t number;
-  std::vector<std::uint32_t> keys;
-  row_buffer values;
-};
-
-struct inverse_memory final : state_memory {
-  std::deque<inverse_unit> units;
+struct inverse_memory final : unit_memory {
+  using unit_memory::unit_memory;
 
   // Of keys that a filter took out the window may still have slides; an id used later for another
   // key would be wrong.
   bool needs(std::uint32_t id) const override {
     if (!known) {
       known = true;
-      for (const inverse_unit& unit : units)
-        for (const std::uint32_t one : unit.keys) {
+      for (const auto& unit : in_window())
+        for (const std::uint32_t one : unit->keys) {
           if (used.size() <= one) used.resize(std::size_t{one} + 1);
           used[one] = 1;
         }
@@ -32,9 +25,10 @@ struct inverse_memory final : state_memory {
     return id < used.size() && used[id] != 0;
   }
   void renumber(const std::vector<std::uint32_t>& ids) override {
-    for (inverse_unit& unit : units)
-      for (std::uint32_t& id : unit.keys) id = ids[id];
+    unit_memory::renumber(ids);
     place = {};
+    known = false;
+    used = {};
   }
 
   mutable std::vector<std::uint8_t> used;  // by id, of the batch that asked last
@@ -52,7 +46,7 @@ class inverse_window final : public state_operation {
         units_(units) {}
 
   std::unique_ptr<state_memory> make_memory() const override {
-    return std::make_unique<inverse_memory>();
+    return std::make_unique<inverse_memory>(units_);
   }
 
   void compute(state_work& work) const override {
@@ -92,9 +86,9 @@ class inverse_window final : public state_operation {
         }
       }
     };
-    const std::int64_t until = work.number * units_.slide - units_.length;
-    for (const inverse_unit& unit : memory.units)
-      if (unit.number <= until) add(leaving, unit.keys, unit.values);
+    const std::int64_t until = memory.leaving_with(work.number);
+    for (const auto& unit : memory.in_window())
+      if (unit->number <= until) add(leaving, unit->keys, *unit->values);
     for (const keyed_rows& input : work.inputs) add(entering, input.keys, input.values);
 
     std::vector<const void*> before(ids.size());
@@ -105,28 +99,28 @@ class inverse_window final : public state_operation {
                                 static_cast<std::uint32_t>(ids.size()), &out});
     work.changes.alive.assign(ids.size(), 1);
     if (f_.filter != nullptr) filter(work);
+    memory.stage(work, true);
   }
 
-  void committed(state_work& work) const override {
+  void committed(state_work& work) const noexcept override {
     auto& memory = static_cast<inverse_memory&>(*work.memory);
-    const std::int64_t first = units_.first_of(work.number);
-    for (std::size_t i = 0; i < work.inputs.size(); ++i)
-      memory.units.push_back({first + static_cast<std::int64_t>(i), std::move(work.inputs[i].keys),
-                              std::move(work.inputs[i].values)});
-    while (memory.units.front().number <= work.number * units_.slide - units_.length)
-      memory.units.pop_front();
+    memory.enter(work.number);
     memory.known = false;
     memory.used.clear();
   }
+
+  std::string shape(std::chrono::milliseconds slide) const override {
+    return units_.in_words(slide);
+  }
+  std::int64_t units_a_batch() const override { return units_.slide; }
 
  private:
   /// At most so many sums are made: none where one unit enters and one leaves.
   std::size_t rows_that_meet(const state_work& work, const inverse_memory& memory) const {
     if (units_.slide == 1) return 0;
     std::size_t n = 0;
-    for (const inverse_unit& unit : memory.units) {
-      if (unit.number <= work.number * units_.slide - units_.length) n += unit.keys.size();
-    }
+    for (const auto& unit : memory.in_window())
+      if (unit->number <= memory.leaving_with(work.number)) n += unit->keys.size();
     for (const keyed_rows& input : work.inputs) n += input.keys.size();
     return n;
   }

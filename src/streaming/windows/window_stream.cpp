@@ -7,6 +7,7 @@
 #include "millrace/detail/dataset/operations.hpp"
 #include "millrace/detail/streaming/operations.hpp"
 #include "millrace/detail/streaming/stream_engine.hpp"
+#include "streaming/windows/kept_rows.hpp"
 
 namespace millrace::detail {
 namespace {
@@ -20,6 +21,18 @@ class window_stream_node final : public stream_node {
 
   /// The rows that it has are its parent's: keeping both would keep them twice.
   void keep(storage_level level) override { parents()[0]->keep(level); }
+
+  std::vector<kept_state_ptr> kept_states() override {
+    // What a window of windows reads again are the rows of which all of them are made.
+    stream_node* of = this;
+    std::chrono::milliseconds back{0};
+    while (const auto* window = dynamic_cast<window_stream_node*>(of)) {
+      of = window->parents()[0].get();
+      back += window->length_ - of->slide();
+    }
+    if (back.count() == 0) return {};
+    return {kept_rows(*of, back, *this)};
+  }
 
  protected:
   node_ptr compute(time_point_ms time) override {

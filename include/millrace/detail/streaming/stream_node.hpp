@@ -80,6 +80,9 @@ class stream_node {
   virtual std::vector<std::shared_ptr<kept_state>> kept_states() { return {}; }
   /// The dataset of a time if it was asked for and is remembered; else null.
   node_ptr known_dataset(time_point_ms time) const;
+  /// From now on the stream has this dataset (null: none) at a time before the first batch of this
+  /// run: an earlier run had it then. Does nothing where it has one.
+  void restore_dataset(time_point_ms time, node_ptr dataset);
   /// Whether the time is so long ago that its dataset is not remembered.
   bool forgot(time_point_ms time) const { return time <= forgotten_; }
   bool started() const { return started_; }
