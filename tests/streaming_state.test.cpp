@@ -136,6 +136,19 @@ TEST(StreamingState, map_with_state_that_emits_nothing_has_snapshots) {
                                {{"a", 3}, {"a key which is longer than fits inline", 1}}}));
 }
 
+TEST(StreamingState, map_with_state_that_emits_nothing_runs_in_every_batch) {
+  auto s = fixture();
+  auto in = s.input<word_count>();
+  std::atomic<int> calls{0};
+  in.map_with_state<int>([&calls](const std::string&, const int* n, state<int>& sum) {
+    sum.update(sum.get_or(0) + *n);
+    calls += sum.get();
+  });
+  s.feed(in, {{{"a", 1}}, {}, {{"a", 10}, {"b", 100}}});
+  s.run();
+  EXPECT_EQ(calls, 1 + 11 + 100);
+}
+
 TEST(StreamingState, timeouts_are_exact_to_the_batch) {
   auto s = fixture();
   auto in = s.input<word_count>();

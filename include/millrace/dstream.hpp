@@ -301,7 +301,8 @@ class dstream {
   /// gone. A batch costs what its own keys cost; keys that are idle cost nothing.
   ///
   /// The result's `snapshots()` gives (K, S) of all keys in each batch. Where `f` gives nothing,
-  /// that is all the result has.
+  /// that is all the result has, and the operation is an output by itself: `f` is called in every
+  /// batch, whether anybody asks for `snapshots()` or not.
   template <class S, class F>
     requires detail::pair_row<T>
   auto map_with_state(
