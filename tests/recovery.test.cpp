@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "crashing_files.hpp"
@@ -486,6 +487,92 @@ TEST(Recovery, parking_is_refused_where_a_batch_could_not_run_again) {
   other.streaming().stream(numbers{}).print();
   EXPECT_NE(refusal([&] { other.advance(); }).find("is stop or park: \"shrug\""),
             std::string::npos);
+}
+
+/// Tells somebody which ranges are done.
+struct told_numbers : numbers {
+  void committed(const range& r) { done->push_back(r.from); }
+  std::shared_ptr<std::vector<int>> done = std::make_shared<std::vector<int>>();
+};
+
+TEST(Recovery, sources_hear_of_batches_whose_mark_is_on_the_disk) {
+  crashing_files files;
+  const told_numbers source;
+  run one(files, [&](streaming_context& ssc) { ssc.stream(source).print(0); });
+  ::testing::internal::CaptureStdout();
+  one.start();
+  one.until(3s);
+  // That of the third batch is written, and may be lost if the power fails now.
+  EXPECT_EQ(*source.done, (std::vector<int>{1, 6}));
+  one.until(4s);
+  ::testing::internal::GetCapturedStdout();
+  EXPECT_EQ(*source.done, (std::vector<int>{1, 6, 11}));
+}
+
+TEST(RecoveryThreads, batches_whose_time_has_come_share_a_sync) {
+  crashing_files files;
+  const auto rows = new_ledger();
+  test::stream_on_manual_clock s(1s, 0ms, {{"streaming.checkpoint.interval", "1h"}});
+  s.ssc.core()->checkpoint("mem/checkpoint");
+  s.ssc.core()->checkpoint_on(files);
+  test::mailbox<batch_time> done;
+  const auto numbers_in = s.ssc.stream(numbers{});
+  numbers_in.write(ledger_sink<int>{rows});
+  numbers_in.for_each_rdd([&](const rdd<int>&, batch_time time) { done.put(time); });
+  s.ssc.start();
+  s.tick();
+  done.await(1);
+  s.clock.await_waiters(1);
+  const std::int64_t before = files.syncs();
+  s.clock.advance(20s);
+  done.await(21);
+  EXPECT_EQ(files.syncs() - before, 1);
+  s.ssc.stop({.graceful = true});
+  EXPECT_EQ(rows->all(), consecutive(1, 5 * 21));
+}
+
+TEST(RecoveryThreads, a_stop_does_not_wait_for_batches_that_are_left_out) {
+  crashing_files files;
+  test::stream_on_manual_clock s(1s, 0ms, {{"streaming.checkpoint.interval", "1s"}});
+  s.ssc.core()->checkpoint("mem/checkpoint");
+  s.ssc.core()->checkpoint_on(files);
+  test::gate gate;
+  test::mailbox<batch_time> begun;
+  s.ssc.stream(numbers{}).for_each_rdd([&](const rdd<int>&, batch_time time) {
+    begun.put(time);
+    gate.pass();
+  });
+  s.ssc.start();
+  s.tick(4);  // a checkpoint is due behind the first, which does not end
+  begun.await(1);
+  std::thread stopping([&] { s.ssc.stop(); });
+  while (s.ssc.core()->waiting_batches() != 0) std::this_thread::yield();
+  gate.open();
+  stopping.join();
+  EXPECT_EQ(begun.all().size(), 1U);
+}
+
+TEST(RecoveryThreads, checkpoints_are_written_behind_batches) {
+  crashing_files files;
+  const auto rows = new_ledger();
+  for (int life = 0; life < 2; ++life) {
+    test::stream_on_manual_clock s(1s, std::chrono::seconds(10 * life));
+    s.ssc.core()->checkpoint("mem/checkpoint");
+    s.ssc.core()->checkpoint_on(files);
+    test::mailbox<batch_time> done;
+    const auto numbers_in = s.ssc.stream(numbers{1 + 1000 * life});
+    numbers_in.write(ledger_sink<int>{rows});
+    numbers_in.for_each_rdd([&](const rdd<int>&, batch_time time) { done.put(time); });
+    s.ssc.start();
+    s.tick(10);
+    done.await(10);
+    s.ssc.stop({.graceful = true});
+  }
+  EXPECT_EQ(rows->all(), consecutive(1, 100));
+  const auto contents = detail::read_contents(files, "mem/checkpoint");
+  EXPECT_EQ(contents.now->last, batch_time(20s));
+  EXPECT_GE(contents.now->as_of, batch_time(18s));
+  EXPECT_LE(contents.generations.size(), 3U);
 }
 
 TEST(Recovery, accumulators_come_back_and_count_once) {

@@ -117,9 +117,26 @@ time_point_ms checkpointing::recover(time_point_ms now) {
              ", the newest batch was " + in_ms(before.last));
   }
   for (const auto& state : states_) state->track();
-  begin_log(before_);
-  before_ = {};
   return first;
+}
+
+void checkpointing::begin() {
+  // An input that is new says where it begins: a directory, what is old there.
+  byte_writer bytes;
+  for (std::size_t i = 0; i < now_.inputs.size(); ++i) {
+    const bool known =
+        goes_on() && place_of(now_.inputs[i], before_.now->inputs) != before_.now->inputs.size();
+    replayable_input* const input = graph_.inputs()[i]->replay();
+    if (known || input == nullptr) continue;
+    bytes.clear();
+    input->write_position(bytes);
+    now_.inputs[i].position = bytes.view();
+  }
+  log_ = std::make_unique<batch_log_writer>(
+      directory_.files(), log_path(directory_.path(), now_.number),
+      log_head{now_.number, now_.epoch, before_.newest_log, before_.newest_log_entries});
+  directory_.write(now_);
+  before_ = {};
 }
 
 /// Batches that are known get their ranges in the order of the inputs that there are now.
@@ -188,13 +205,6 @@ void checkpointing::resume_inputs(const checkpoint& before) {
       if (batch.time > before.as_of && batch.ranges[i]) since.push_back(*batch.ranges[i]);
     input->resume(now_.inputs[i].position, since);
   }
-}
-
-void checkpointing::begin_log(const directory_contents& before) {
-  log_ = std::make_unique<batch_log_writer>(
-      directory_.files(), log_path(directory_.path(), now_.number),
-      log_head{now_.number, now_.epoch, before.newest_log, before.newest_log_entries});
-  directory_.write(now_);
 }
 
 }  // namespace millrace::detail
