@@ -216,6 +216,100 @@ TEST(Recovery, dies_within_every_write) {
   die_everywhere(crashing_files::after_crash::last_write_in_half);
 }
 
+/// What state and windows give, by batch.
+struct kept_ledgers {
+  std::shared_ptr<ledger<std::pair<int, std::int64_t>>> sums =
+      std::make_shared<ledger<std::pair<int, std::int64_t>>>();
+  std::shared_ptr<ledger<std::pair<int, std::int64_t>>> window =
+      std::make_shared<ledger<std::pair<int, std::int64_t>>>();
+  std::shared_ptr<ledger<std::pair<int, std::int64_t>>> inverse =
+      std::make_shared<ledger<std::pair<int, std::int64_t>>>();
+  std::shared_ptr<ledger<int>> rows = new_ledger();
+
+  void build(streaming_context& ssc, int from) const {
+    using sink = ledger_sink<std::pair<int, std::int64_t>>;
+    const auto in = ssc.stream(numbers{from});
+    const auto by_key = in.map([](int x) { return std::pair{x % 7, std::int64_t{x}}; });
+    by_key
+        .map_with_state<std::int64_t>(
+            [](int key, const std::int64_t* value, state<std::int64_t>& sum) {
+              sum.update(sum.get_or(0) + *value);
+              return std::pair{key, sum.get()};
+            })
+        .write(sink{sums});
+    by_key.reduce_by_key_and_window(std::plus<>{}, {.length = 3s, .slide = 1s}).write(sink{window});
+    by_key.reduce_by_key_and_window(std::plus<>{}, std::minus<>{}, {.length = 4s, .slide = 2s})
+        .write(sink{inverse});
+    in.window({.length = 2s, .slide = 1s}).write(ledger_sink<int>{rows});
+  }
+  bool live(crashing_files& files, int from, const settings_list& conf) const {
+    try {
+      run one(files, [&](streaming_context& ssc) { build(ssc, from); }, conf);
+      one.start();
+      one.until(10s);
+    } catch (const error&) {
+      return false;
+    }
+    return !files.dead();
+  }
+  friend bool operator==(const kept_ledgers& a, const kept_ledgers& b) {
+    return a.sums->batches == b.sums->batches && a.window->batches == b.window->batches &&
+           a.inverse->batches == b.inverse->batches && a.rows->batches == b.rows->batches;
+  }
+};
+
+/// With state: what its outputs are must be what they are of a program that never dies.
+void die_with_state(crashing_files::after_crash how, std::int64_t stride) {
+  const settings_list conf{{"streaming.checkpoint.interval", "2s"}, {"default.parallelism", "2"}};
+  std::vector<kept_ledgers> wanted(3);
+  for (int i = 0; i < 3; ++i) {
+    crashing_files files;
+    ASSERT_TRUE(wanted[static_cast<std::size_t>(i)].live(files, 1 + 1000 * i, conf));
+  }
+  ASSERT_EQ(wanted[0].sums->batches.size(), 10U);
+  ASSERT_EQ(wanted[0].inverse->batches.size(), 5U);
+  int deaths = 0;
+  for (std::int64_t n = 1;; n += stride, ++deaths) {
+    SCOPED_TRACE("dies at change " + std::to_string(n));
+    crashing_files files;
+    const kept_ledgers seen;
+    files.die_at(n, how);
+    if (seen.live(files, 1, conf)) break;
+    files.restart();
+    files.die_at(1 + n % 31, how);
+    seen.live(files, 1001, conf);
+    files.restart();
+    ASSERT_TRUE(seen.live(files, 2001, conf));
+    const int first = seen.rows->batches.begin()->second.front();
+    EXPECT_TRUE(seen == wanted[static_cast<std::size_t>(first / 1000)]);
+    EXPECT_TRUE(seen.sums->wrong.empty());
+    if (::testing::Test::HasFailure()) return;
+  }
+  EXPECT_GT(deaths, 20);
+}
+
+TEST(Recovery, state_and_windows_are_right_wherever_it_dies) {
+  die_with_state(crashing_files::after_crash::all_is_there, 1);
+}
+
+TEST(Recovery, state_and_windows_are_right_after_a_power_cut) {
+  die_with_state(crashing_files::after_crash::synced_alone, 3);
+}
+
+TEST(Recovery, state_that_is_gone_is_named) {
+  crashing_files files;
+  const kept_ledgers seen;
+  ASSERT_TRUE(seen.live(files, 1, {}));
+  files.restart();
+  run second(files, [&](streaming_context& ssc) {
+    ssc.stream(numbers{}).window({.length = 2s, .slide = 1s}).write(ledger_sink<int>{seen.rows});
+  });
+  const std::string text = refusal([&] { second.start(); });
+  EXPECT_NE(text.find("\n  - state: map_with_state of (int32, int64)\n"), std::string::npos)
+      << text;
+  EXPECT_EQ(text.find("rows of window"), std::string::npos) << text;
+}
+
 TEST(Recovery, an_error_of_the_disk_stops_the_stream_and_loses_nothing) {
   int errors = 0;
   for (std::int64_t n = 1;; ++n) {

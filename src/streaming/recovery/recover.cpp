@@ -60,14 +60,6 @@ time_point_ms checkpointing::recover(time_point_ms now) {
                         directory_.path() + "\"");
   }
 
-  for (stream_node* const stream : graph_.with_state()) {
-    if (!goes_on() || !stream->kept_states().empty()) continue;
-    throw usage_error(stream->name() +
-                      ": what this operation keeps is in no checkpoint, so it can't go on; begin "
-                      "with an empty directory: \"" +
-                      directory_.path() + "\"");
-  }
-
   time_point_ms first = now_.zero + batch_interval_;
   taken_ = now_.zero;
   if (goes_on()) {
@@ -165,34 +157,32 @@ void checkpointing::match_inputs(const checkpoint& before, std::vector<std::stri
 }
 
 void checkpointing::match_states(const checkpoint& before, std::vector<std::string>& lost) {
-  std::vector<bool> found(before.states.size());
-  for (const auto& state : states_) {
-    const kept_identity id = state->identity();
-    std::size_t i = 0;
-    while (i < before.states.size() && (found[i] || !id.matches(identity_of(before.states[i]))))
-      ++i;
-    if (before.as_of == never) continue;  // none was written yet
-    if (i == before.states.size()) {      // it is new: it begins with what comes
-      state->restore(id, before.as_of)->finish();
+  if (before.as_of == never) return;  // none was written yet
+  std::vector<kept_identity> ours;
+  std::vector<kept_identity> written;
+  for (const auto& state : states_) ours.push_back(state->identity());
+  for (const checkpoint::state& state : before.states) written.push_back(identity_of(state));
+  const std::vector<int> from = matched(ours, written);
+  for (std::size_t k = 0; k < states_.size(); ++k) {
+    if (from[k] < 0) {  // it is new, and begins with what comes
+      states_[k]->restore(ours[k], before.as_of)->finish();
       continue;
     }
-    found[i] = true;
-    const checkpoint::state& written = before.states[i];
-    const bool kept = std::any_of(written.partitions.begin(), written.partitions.end(),
-                                  [](const auto& pieces) { return !pieces.empty(); });
-    if (kept) now_.states.push_back(written);
+    const checkpoint::state& one = before.states[static_cast<std::size_t>(from[k])];
+    now_.states.push_back(one);
     const std::unique_ptr<kept_restore> restore =
-        state->restore(identity_of(written), before.as_of);
-    for (std::size_t p = 0; p < written.partitions.size(); ++p) {
+        states_[k]->restore(identity_of(one), before.as_of);
+    for (std::size_t p = 0; p < one.partitions.size(); ++p) {
       std::vector<std::unique_ptr<input_file>> pieces;
-      for (const checkpoint::piece& piece : written.partitions[p])
+      for (const checkpoint::piece& piece : one.partitions[p])
         pieces.push_back(directory_.files().open_read(directory_.path() + "/" + piece.file));
       restore->read(static_cast<int>(p), std::move(pieces));
     }
     restore->finish();
   }
-  for (std::size_t i = 0; i < found.size(); ++i)
-    if (!found[i]) lost.push_back("state: " + identity_of(before.states[i]).description());
+  for (std::size_t i = 0; i < written.size(); ++i)
+    if (std::find(from.begin(), from.end(), static_cast<int>(i)) == from.end())
+      lost.push_back("state: " + written[i].description());
 }
 
 void checkpointing::resume_inputs(const checkpoint& before) {
