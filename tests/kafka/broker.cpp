@@ -288,9 +288,14 @@ std::vector<kafka_message> kafka_side::read(const std::string& topic, bool commi
   const int partitions = about->topics[0].partition_cnt;
   rd_kafka_metadata_destroy(about);
   const owned<rd_kafka_topic_partition_list_t> list(rd_kafka_topic_partition_list_new(partitions));
-  for (int i = 0; i < partitions; ++i)
+  // A transaction that was committed may be on its way into the partition still: its marks are
+  // waited for, up to what is there now.
+  std::vector<std::int64_t> ends;
+  for (int i = 0; i < partitions; ++i) {
     rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), i)->offset =
         RD_KAFKA_OFFSET_BEGINNING;
+    ends.push_back(end_offset(topic, i));
+  }
   require(rd_kafka_assign(consumer.get(), list.get()), "assign");
   std::map<std::pair<int, std::int64_t>, kafka_message> all;
   const auto deadline = std::chrono::steady_clock::now() + 60s;
@@ -299,7 +304,11 @@ std::vector<kafka_message> kafka_side::read(const std::string& topic, bool commi
       throw std::runtime_error("the end of a topic was not reached: " + topic);
     rd_kafka_message_t* const m = rd_kafka_consumer_poll(consumer.get(), 100);
     if (m == nullptr) continue;
-    if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) --open;
+    if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF &&
+        m->offset >= ends[static_cast<std::size_t>(m->partition)]) {
+      ends[static_cast<std::size_t>(m->partition)] = INT64_MAX;  // counted
+      --open;
+    }
     if (m->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
       kafka_message one;
       const auto text = [](const void* at, std::size_t size) -> std::optional<std::string> {
@@ -347,7 +356,8 @@ std::int64_t kafka_side::group_offset(const std::string& group, const std::strin
 }
 
 std::int64_t kafka_side::end_offset(const std::string& topic, int partition) const {
-  const auto consumer = client(RD_KAFKA_CONSUMER, broker_, {});
+  const auto consumer =
+      client(RD_KAFKA_CONSUMER, broker_, {{"isolation.level", "read_uncommitted"}});
   std::int64_t low = 0;
   std::int64_t high = 0;
   require(rd_kafka_query_watermark_offsets(consumer.get(), topic.c_str(), partition, &low, &high,

@@ -29,6 +29,9 @@ std::vector<std::string> numbers(int from, int to) {
   return all;
 }
 
+// Batches are long, though nobody waits for them on a manual clock: a busy broker has that long to
+// answer before a batch is empty.
+
 /// A stream whose partitions are found at once.
 kafka::topics topics_of(const std::string& name) {
   return {.brokers = shared_broker().address(),
@@ -56,7 +59,7 @@ class KafkaSource : public ::testing::Test {
 TEST_F(KafkaSource, each_batch_reads_what_came_since_the_one_before) {
   side.create(topic, 1);
   side.send_values(topic, numbers(0, 5));
-  stream_fixture s{{.batch = 1s}};
+  stream_fixture s{{.batch = 10s}};
   auto seen = s.collect(s.streaming().stream(topics_of(topic)).map(value_of));
   s.advance();
   side.send_values(topic, numbers(5, 7));
@@ -74,7 +77,7 @@ TEST_F(KafkaSource, a_record_has_its_key_value_headers_place_and_time) {
                      .partition = 1},
                     {.key = std::nullopt, .value = std::nullopt, .partition = 1},
                     {.key = "", .value = "", .partition = 1}});
-  stream_fixture s{{.batch = 1s}};
+  stream_fixture s{{.batch = 10s}};
   auto seen = s.collect(s.streaming().stream(topics_of(topic)));
   s.advance();
   const auto rows = seen.batches()[0];
@@ -99,7 +102,7 @@ TEST_F(KafkaSource, a_record_has_its_key_value_headers_place_and_time) {
 TEST_F(KafkaSource, offsets_are_known_behind_narrow_operations_and_not_behind_a_shuffle) {
   side.create(topic, 2);
   side.send_values(topic, numbers(0, 10), 2);
-  stream_fixture s{{.batch = 1s}};
+  stream_fixture s{{.batch = 10s}};
   std::vector<kafka::offset_range> found;
   auto words = s.streaming().stream(topics_of(topic)).map(value_of).filter([](const auto& v) {
     return v != "3";
@@ -147,7 +150,7 @@ TEST_F(KafkaSource, the_same_partition_is_read_by_two_tasks_at_once) {
 TEST_F(KafkaSource, starts_at_the_latest_where_the_context_starts) {
   side.create(topic, 1);
   side.send_values(topic, numbers(0, 5));
-  stream_fixture s{{.batch = 1s}};
+  stream_fixture s{{.batch = 10s}};
   auto source = topics_of(topic);
   source.start = kafka::latest;
   auto seen = s.collect(s.streaming().stream(source).map(value_of));
@@ -168,7 +171,7 @@ TEST_F(KafkaSource, starts_at_offsets_and_at_a_time) {
     all.push_back(std::move(m));
   }
   side.send(topic, all);
-  stream_fixture s{{.batch = 1s}};
+  stream_fixture s{{.batch = 10s}};
   auto source = topics_of(topic);
   source.start = kafka::offsets{{{topic, 0}, 4}};  // the other one from its beginning
   auto by_offset = s.collect(s.streaming().stream(source).map(value_of));
@@ -186,7 +189,7 @@ TEST_F(KafkaSource, starts_at_offsets_and_at_a_time) {
 
 TEST_F(KafkaSource, partitions_and_topics_that_are_added_are_read_from_their_beginning) {
   side.create(topic + "-a", 1);
-  stream_fixture s{{.batch = 1s}};
+  stream_fixture s{{.batch = 10s}};
   auto source = topics_of(topic);
   source.names.clear();
   source.pattern = topic + "-[a-z]";
@@ -218,7 +221,7 @@ TEST_F(KafkaSource, partitions_and_topics_that_are_added_are_read_from_their_beg
 TEST_F(KafkaSource, only_the_partitions_that_are_named_are_read) {
   side.create(topic, 3);
   side.send_values(topic, numbers(0, 9), 3);
-  stream_fixture s{{.batch = 1s}};
+  stream_fixture s{{.batch = 10s}};
   auto source = topics_of(topic);
   source.names.clear();
   source.partitions = {{topic, 2}};
@@ -229,7 +232,7 @@ TEST_F(KafkaSource, only_the_partitions_that_are_named_are_read) {
 
 TEST_F(KafkaSource, a_missing_topic_fails_or_is_waited_for) {
   {
-    stream_fixture s{{.batch = 1s}};
+    stream_fixture s{{.batch = 10s}};
     (void)s.collect(s.streaming().stream(topics_of(topic)).map(value_of));
     try {
       s.advance();
@@ -238,7 +241,7 @@ TEST_F(KafkaSource, a_missing_topic_fails_or_is_waited_for) {
       EXPECT_NE(describe(e).find("there is no such topic"), std::string::npos) << describe(e);
     }
   }
-  stream_fixture s{{.batch = 1s}};
+  stream_fixture s{{.batch = 10s}};
   auto source = topics_of(topic);
   source.start = kafka::latest;
   source.on_missing_topic = kafka::on_missing_topic::wait;
@@ -256,7 +259,7 @@ TEST_F(KafkaSource, a_missing_topic_fails_or_is_waited_for) {
 TEST_F(KafkaSource, a_rate_bounds_batches) {
   side.create(topic, 2);
   side.send_values(topic, numbers(0, 100), 2);
-  stream_fixture s{{.batch = 1s, .conf = {{"streaming.receiver.maxRate", "30"}}}};
+  stream_fixture s{{.batch = 10s, .conf = {{"streaming.receiver.maxRate", "3"}}}};
   auto seen = s.collect(s.streaming().stream(topics_of(topic)).count());
   s.advance(5);
   EXPECT_EQ(seen.batches(), (std::vector<std::vector<std::int64_t>>{{30}, {30}, {30}, {10}, {0}}));
@@ -273,7 +276,7 @@ TEST_F(KafkaSource, compressed_records_are_read_whatever_compressed_them) {
     }
     side.send(topic, all, {{"compression.type", codec}, {"linger.ms", "50"}});
   }
-  stream_fixture s{{.batch = 1s}};
+  stream_fixture s{{.batch = 10s}};
   auto seen =
       s.collect(s.streaming()
                     .stream(topics_of(topic))
@@ -291,7 +294,7 @@ TEST_F(KafkaSource, records_of_ten_megabytes_pass) {
   for (std::size_t i = 0; i < all.size(); ++i)
     all[i].value = std::string(10'000'000, static_cast<char>('a' + i));
   side.send(topic, all);
-  stream_fixture s{{.batch = 1s}};
+  stream_fixture s{{.batch = 10s}};
   auto seen = s.collect(s.streaming().stream(topics_of(topic)).map([](const kafka::record& r) {
     const bool whole = r.value.find_first_not_of(r.value[0]) == std::string_view::npos;
     return std::pair(r.value[0], whole ? static_cast<std::int64_t>(r.value.size()) : 0);
@@ -313,7 +316,7 @@ TEST_F(KafkaSource, aborted_transactions_are_not_read_and_gaps_hold_nothing_up) 
     }
     return all;
   };
-  stream_fixture s{{.batch = 1s, .conf = {{"streaming.receiver.maxRate", "7"}}}};
+  stream_fixture s{{.batch = 10s, .conf = {{"streaming.receiver.maxRate", "1"}}}};
   auto seen = s.collect(s.streaming().stream(topics_of(topic)).map(value_of));
   side.send_in_transaction(topic, messages(0, 5), true);
   side.send_in_transaction(topic, messages(100, 110), false);  // some batches have nothing else
@@ -329,7 +332,7 @@ TEST_F(KafkaSource, aborted_transactions_are_not_read_and_gaps_hold_nothing_up) 
 TEST_F(KafkaSource, an_open_transaction_is_waited_for_not_skipped) {
   side.create(topic, 1);
   side.send_values(topic, {"before"});
-  stream_fixture s{{.batch = 1s}};
+  stream_fixture s{{.batch = 10s}};
   auto source = topics_of(topic);
   auto seen = s.collect(s.streaming().stream(source).map(value_of));
   source.settings = {{"isolation.level", "read_uncommitted"}};
@@ -365,7 +368,7 @@ TEST_F(KafkaSource, a_compacted_topic_is_read_in_spite_of_its_holes) {
     return side.read(topic).front().offset != 0;
   }));
   const auto left = side.values(topic);
-  stream_fixture s{{.batch = 1s, .conf = {{"streaming.receiver.maxRate", "11"}}}};
+  stream_fixture s{{.batch = 10s, .conf = {{"streaming.receiver.maxRate", "1"}}}};
   auto seen = s.collect(s.streaming().stream(topics_of(topic)).map(value_of));
   ASSERT_TRUE(eventually([&] {
     s.advance();
@@ -386,7 +389,7 @@ TEST_F(KafkaSource, deleted_records_fail_the_stream_or_are_reported) {
   side.send_values(topic, numbers(0, 10));
   side.delete_records(topic, 4);
   {
-    stream_fixture s{{.batch = 1s}};
+    stream_fixture s{{.batch = 10s}};
     auto source = topics_of(topic);
     source.start = kafka::offsets{{{topic, 0}, 1}};
     (void)s.collect(s.streaming().stream(source).map(value_of));
@@ -398,7 +401,7 @@ TEST_F(KafkaSource, deleted_records_fail_the_stream_or_are_reported) {
           << describe(e);
     }
   }
-  stream_fixture s{{.batch = 1s}};
+  stream_fixture s{{.batch = 10s}};
   struct listener : streaming_listener {
     std::mutex mutex;
     std::string reported;
@@ -438,7 +441,7 @@ TEST_F(KafkaSource, records_deleted_before_their_task_ran_fail_it_or_are_skipped
 TEST_F(KafkaSource, a_topic_that_is_gone_or_made_anew_fails_the_stream) {
   side.create(topic, 1);
   side.send_values(topic, numbers(0, 10));
-  stream_fixture s{{.batch = 1s}};
+  stream_fixture s{{.batch = 10s}};
   auto seen = s.collect(s.streaming().stream(topics_of(topic)).map(value_of));
   s.advance();
   side.remove(topic);
@@ -456,7 +459,7 @@ TEST_F(KafkaSource, a_topic_that_is_gone_or_made_anew_fails_the_stream) {
 }
 
 TEST(KafkaSourceOptions, what_cannot_be_is_refused_when_the_stream_is_made) {
-  stream_fixture s{{.batch = 1s}};
+  stream_fixture s{{.batch = 10s}};
   const auto refused = [&](const kafka::topics& source) -> std::string {
     try {
       (void)s.streaming().stream(source);

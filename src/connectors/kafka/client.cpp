@@ -138,11 +138,16 @@ owned<rd_kafka_conf_t> make_configuration(const client_settings& s) {
 struct client::trouble {
   std::mutex mutex;
   std::string last;
+  bool not_let_in = false;
 
-  static void note(rd_kafka_t*, int, const char* reason, void* opaque) {
+  static void note(rd_kafka_t*, int code, const char* reason, void* opaque) {
     auto& self = *static_cast<trouble*>(opaque);
     const std::lock_guard lock(self.mutex);
+    // What comes after it says less: that all brokers are down.
+    if (self.not_let_in) return;
     self.last = reason;
+    self.not_let_in = code == RD_KAFKA_RESP_ERR__AUTHENTICATION || code == RD_KAFKA_RESP_ERR__SSL ||
+                      code == RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED;
   }
 };
 
@@ -164,6 +169,12 @@ std::string client::last_trouble() const {
   rd_kafka_poll(handle_.get(), 0);  // it tells here
   const std::lock_guard lock(trouble_->mutex);
   return trouble_->last.empty() ? std::string() : ": " + trouble_->last;
+}
+
+bool client::not_let_in() const {
+  rd_kafka_poll(handle_.get(), 0);
+  const std::lock_guard lock(trouble_->mutex);
+  return trouble_->not_let_in;
 }
 
 bool may_pass(rd_kafka_resp_err_t what) {

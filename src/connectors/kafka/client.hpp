@@ -65,6 +65,8 @@ class client {
   rd_kafka_t* get() const { return handle_.get(); }
   /// What librdkafka said last of brokers that it could not reach, after ": "; empty: nothing.
   std::string last_trouble() const;
+  /// Whether brokers did not know us: who we are, or the certificates of either side.
+  bool not_let_in() const;
 
  private:
   struct trouble;

@@ -46,6 +46,7 @@ class producer {
 
   rd_kafka_t* get() const { return client_.get(); }
   std::string last_trouble() const { return client_.last_trouble(); }
+  bool not_let_in() const { return client_.not_let_in(); }
 
  private:
   client client_;

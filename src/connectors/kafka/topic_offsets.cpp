@@ -292,7 +292,8 @@ void topic_offsets::lost(const topic_partition& where, std::int64_t from, std::i
 }
 
 void topic_offsets::unreachable(const std::string& what, rd_kafka_resp_err_t code) {
-  if (!may_pass(code))
+  // Later it may be a token that ran out, or a broker that forgot: that may pass.
+  if (!may_pass(code) || (!begun_ && client_.not_let_in()))
     throw error(description() + ": " + rd_kafka_err2str(code) + client_.last_trouble());
   if (outage_) return;
   outage_ = true;

@@ -87,7 +87,7 @@ void transactions::open(clock::time_point deadline) {
     if (failure == nullptr) break;
     const rd_kafka_resp_err_t code = rd_kafka_error_code(failure.get());
     refuse(code);
-    if (clock::now() >= deadline)
+    if (clock::now() >= deadline || (!opened_ && fresh->not_let_in()))
       throw error(description() + ": can't begin: " + rd_kafka_error_string(failure.get()) +
                   fresh->last_trouble());
     outage(std::string("can't begin: ") + rd_kafka_error_string(failure.get()) +

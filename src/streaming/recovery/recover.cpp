@@ -60,6 +60,14 @@ time_point_ms checkpointing::recover(time_point_ms now) {
                         directory_.path() + "\"");
   }
 
+  for (stream_node* const stream : graph_.with_state()) {
+    if (!goes_on() || !stream->kept_states().empty()) continue;
+    throw usage_error(stream->name() +
+                      ": what this operation keeps is in no checkpoint, so it can't go on; begin "
+                      "with an empty directory: \"" +
+                      directory_.path() + "\"");
+  }
+
   time_point_ms first = now_.zero + batch_interval_;
   taken_ = now_.zero;
   if (goes_on()) {
@@ -109,26 +117,9 @@ time_point_ms checkpointing::recover(time_point_ms now) {
              ", the newest batch was " + in_ms(before.last));
   }
   for (const auto& state : states_) state->track();
-  return first;
-}
-
-void checkpointing::begin() {
-  // An input that is new says where it begins: a directory, what is old there.
-  byte_writer bytes;
-  for (std::size_t i = 0; i < now_.inputs.size(); ++i) {
-    const bool known =
-        goes_on() && place_of(now_.inputs[i], before_.now->inputs) != before_.now->inputs.size();
-    replayable_input* const input = graph_.inputs()[i]->replay();
-    if (known || input == nullptr) continue;
-    bytes.clear();
-    input->write_position(bytes);
-    now_.inputs[i].position = bytes.view();
-  }
-  log_ = std::make_unique<batch_log_writer>(
-      directory_.files(), log_path(directory_.path(), now_.number),
-      log_head{now_.number, now_.epoch, before_.newest_log, before_.newest_log_entries});
-  directory_.write(now_);
+  begin_log(before_);
   before_ = {};
+  return first;
 }
 
 /// Batches that are known get their ranges in the order of the inputs that there are now.
@@ -157,32 +148,34 @@ void checkpointing::match_inputs(const checkpoint& before, std::vector<std::stri
 }
 
 void checkpointing::match_states(const checkpoint& before, std::vector<std::string>& lost) {
-  if (before.as_of == never) return;  // none was written yet
-  std::vector<kept_identity> ours;
-  std::vector<kept_identity> written;
-  for (const auto& state : states_) ours.push_back(state->identity());
-  for (const checkpoint::state& state : before.states) written.push_back(identity_of(state));
-  const std::vector<int> from = matched(ours, written);
-  for (std::size_t k = 0; k < states_.size(); ++k) {
-    if (from[k] < 0) {  // it is new, and begins with what comes
-      states_[k]->restore(ours[k], before.as_of)->finish();
+  std::vector<bool> found(before.states.size());
+  for (const auto& state : states_) {
+    const kept_identity id = state->identity();
+    std::size_t i = 0;
+    while (i < before.states.size() && (found[i] || !id.matches(identity_of(before.states[i]))))
+      ++i;
+    if (before.as_of == never) continue;  // none was written yet
+    if (i == before.states.size()) {      // it is new: it begins with what comes
+      state->restore(id, before.as_of)->finish();
       continue;
     }
-    const checkpoint::state& one = before.states[static_cast<std::size_t>(from[k])];
-    now_.states.push_back(one);
+    found[i] = true;
+    const checkpoint::state& written = before.states[i];
+    const bool kept = std::any_of(written.partitions.begin(), written.partitions.end(),
+                                  [](const auto& pieces) { return !pieces.empty(); });
+    if (kept) now_.states.push_back(written);
     const std::unique_ptr<kept_restore> restore =
-        states_[k]->restore(identity_of(one), before.as_of);
-    for (std::size_t p = 0; p < one.partitions.size(); ++p) {
+        state->restore(identity_of(written), before.as_of);
+    for (std::size_t p = 0; p < written.partitions.size(); ++p) {
       std::vector<std::unique_ptr<input_file>> pieces;
-      for (const checkpoint::piece& piece : one.partitions[p])
+      for (const checkpoint::piece& piece : written.partitions[p])
         pieces.push_back(directory_.files().open_read(directory_.path() + "/" + piece.file));
       restore->read(static_cast<int>(p), std::move(pieces));
     }
     restore->finish();
   }
-  for (std::size_t i = 0; i < written.size(); ++i)
-    if (std::find(from.begin(), from.end(), static_cast<int>(i)) == from.end())
-      lost.push_back("state: " + written[i].description());
+  for (std::size_t i = 0; i < found.size(); ++i)
+    if (!found[i]) lost.push_back("state: " + identity_of(before.states[i]).description());
 }
 
 void checkpointing::resume_inputs(const checkpoint& before) {
@@ -195,6 +188,13 @@ void checkpointing::resume_inputs(const checkpoint& before) {
       if (batch.time > before.as_of && batch.ranges[i]) since.push_back(*batch.ranges[i]);
     input->resume(now_.inputs[i].position, since);
   }
+}
+
+void checkpointing::begin_log(const directory_contents& before) {
+  log_ = std::make_unique<batch_log_writer>(
+      directory_.files(), log_path(directory_.path(), now_.number),
+      log_head{now_.number, now_.epoch, before.newest_log, before.newest_log_entries});
+  directory_.write(now_);
 }
 
 }  // namespace millrace::detail
