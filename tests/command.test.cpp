@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "millrace/dead_letters.hpp"
 #include "millrace/testing.hpp"
 
 namespace millrace {
@@ -121,6 +122,34 @@ TEST_F(Command, says_what_is_wrong) {
   EXPECT_EQ(verify.status, 1);
   expect_in("damaged", verify);
   expect_in(newest, verify);
+}
+
+TEST_F(Command, dead_letters_are_listed_shown_and_replayed) {
+  {
+    const context sc({.master = "local[2]", .conf = {{"deadLetters.directory", directory_}}});
+    sc.parallelize<std::string>({"1", "two", "thr\nee", "4"}, 2)
+        .for_each([](const std::string& row) {
+          if (row.size() > 1)
+            reject(on_bad_record::quarantine,
+                   {"numbers", "row " + row.substr(0, 1), "is none", row});
+        });
+    EXPECT_EQ(dead_letters(sc, directory_).count(), 2);
+    EXPECT_EQ(dead_letters(sc, directory_).first().source, "numbers");
+    EXPECT_EQ(dead_letters(sc, directory_ + "/none").count(), 0);
+    sc.stop();
+  }
+  const result listed = millrace("deadletter list " + directory_);
+  EXPECT_EQ(listed.status, 0);
+  expect_in("numbers: 2 letters, 9 bytes", listed);
+  const result shown = millrace("deadletter show " + directory_);
+  expect_in("numbers, row t", shown);
+  expect_in("\n  is none\n  thr\\nee\n", shown);
+  const std::string to = directory_ + "/again";
+  EXPECT_EQ(millrace("deadletter replay " + directory_ + " --remove --source numbers").status, 1);
+  EXPECT_EQ(millrace("deadletter replay " + directory_ + " --remove --to " + to).status, 0);
+  EXPECT_EQ(std::filesystem::file_size(to), 11U);
+  expect_in("no dead letters", millrace("deadletter list " + directory_));
+  EXPECT_EQ(millrace("deadletter list " + directory_ + "/none").status, 1);
 }
 
 }  // namespace

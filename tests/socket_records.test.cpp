@@ -124,6 +124,62 @@ TEST_F(SocketRecordsThreads, records_as_the_program_cuts_them) {
   EXPECT_THROW(quick().raw_socket_stream<int>("localhost", 70'000), usage_error);
 }
 
+TEST_F(SocketRecordsThreads, records_that_can_not_be_decoded_are_left_out) {
+  const auto ssc = quick();
+  mailbox<int> seen;
+  struct listener : streaming_listener {
+    mailbox<std::string> bad;
+    void bad_record(const bad_record_info& info) override { bad.put(info.message); }
+  } heard;
+  ssc.add_listener(heard);
+  ssc.socket_stream<int>(
+         "127.0.0.1", there.port(),
+         [](std::string_view& bytes) -> std::optional<int> {
+           const auto end = bytes.find(';');
+           if (end == std::string_view::npos) return {};
+           const std::string record(bytes.substr(0, end));
+           bytes.remove_prefix(end + 1);
+           if (record == "x") throw std::runtime_error("no number");
+           return std::stoi(record);
+         },
+         on_bad_record::skip)
+      .for_each_rdd([&](const rdd<int>& batch) {
+        for (const int i : batch.collect()) seen.put(i);
+      });
+  ssc.start();
+  const int client = there.accept();
+  test::send_all(client, "1;2;x;3;", 3);
+  EXPECT_EQ(seen.await(3), (std::vector<int>{1, 2, 3}));
+  const std::string told = heard.bad.await(1)[0];
+  EXPECT_NE(told.find("no number: 127.0.0.1:" + std::to_string(there.port()) + ", byte 4, 2 bytes"),
+            std::string::npos)
+      << told;
+  ssc.stop();
+  ::close(client);
+}
+
+TEST_F(SocketRecordsThreads,
+       frames_of_other_rows_are_left_out_and_what_is_no_frame_ends_a_connection) {
+  const auto ssc = quick();
+  mailbox<std::string> seen;
+  ssc.raw_socket_stream<std::string>("127.0.0.1", there.port(), on_bad_record::skip)
+      .for_each_rdd([&](const rdd<std::string>& batch) {
+        for (const std::string& one : batch.collect()) seen.put(one);
+      });
+  ssc.start();
+  using texts = std::vector<std::string>;
+  const int client = there.accept();
+  test::send_all(client, socket::frame(texts{"a"}) + std::string("\0\0\0\1\x7f", 5) +
+                             socket::frame(texts{"b"}) + "GET / HTTP/1.0\r\n");
+  EXPECT_EQ(test::receive_all(client), "");  // it hangs up
+  ::close(client);
+  const int again = there.accept();
+  test::send_all(again, socket::frame(texts{"c"}));
+  EXPECT_EQ(seen.await(3), (texts{"a", "b", "c"}));
+  ssc.stop();
+  ::close(again);
+}
+
 TEST_F(SocketRecordsThreads, lines_go_to_a_server) {
   mailbox<std::string> got;
   std::thread reader([&] {

@@ -90,27 +90,33 @@ class streaming_context {
   ///     std::optional<T> decode(std::string_view& bytes);   // none: no whole one has come yet
   ///
   /// or all that are whole: `std::size_t decode(std::string_view bytes, mr::emit<T>& out)` returns
-  /// how many bytes it used. It runs on the source's own thread; what it throws fails the stream,
-  /// and so does a record of more than 64 MiB. Connects again after streaming.receiverRestartDelay,
-  /// for ever. At most once.
+  /// how many bytes it used. It runs on the source's own thread. Connects again after
+  /// streaming.receiverRestartDelay, for ever. At most once, unless there is a write-ahead log.
+  ///
+  /// Bytes for which it throws are a bad record: those that the first form had taken off. Where it
+  /// had taken none, or is of the second form, or a record has more than 64 MiB, nobody knows where
+  /// the next one begins: at most 64 KiB are kept, and the connection is made anew.
   template <class T, class F>
-  dstream<T> socket_stream(std::string host, int port, F decode) const {
+  dstream<T> socket_stream(std::string host, int port, F decode,
+                           on_bad_record bad_records = on_bad_record::fail) const {
     return dstream<T>(detail::receiver_stream(
         core(), detail::row_type_of<T>(),
         detail::socket_receiver(
             std::move(host), port,
             {&detail::row_type_of<T>(), "socket stream", detail::keep_function(std::move(decode)),
-             detail::decode_bytes<T, F>})));
+             detail::decode_bytes<T, F>, false, bad_records})));
   }
   /// Frames from a TCP server: a length of 4 bytes, the highest first, and so many bytes of rows as
   /// `mr::codec` and millrace encode them (`mr::socket::frame` makes one). A frame is a block, and
   /// so a partition. The rest as `socket_stream`.
   template <class T>
-  dstream<T> raw_socket_stream(std::string host, int port) const {
+  dstream<T> raw_socket_stream(std::string host, int port,
+                               on_bad_record bad_records = on_bad_record::fail) const {
+    detail::byte_decoder decoder = detail::frame_decoder(detail::row_type_of<T>());
+    decoder.bad_records = bad_records;
     return dstream<T>(detail::receiver_stream(
         core(), detail::row_type_of<T>(),
-        detail::socket_receiver(std::move(host), port,
-                                detail::frame_decoder(detail::row_type_of<T>()))));
+        detail::socket_receiver(std::move(host), port, std::move(decoder))));
   }
   /// `fallback` and the order are those of `queue_stream_options`.
   template <class T>

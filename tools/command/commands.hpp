@@ -7,6 +7,7 @@ namespace millrace::command {
 
 void add_batches(CLI::App& app);
 void add_checkpoint(CLI::App& app);
+void add_deadletter(CLI::App& app);
 
 /// Runs the command of the Python packages with the same arguments in place of this program.
 /// Returns only where it is not there: false.

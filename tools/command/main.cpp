@@ -17,6 +17,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   command::add_batches(app);
   command::add_checkpoint(app);
+  command::add_deadletter(app);
   try {
     bool ours = argc < 2 || argv[1][0] == '-';
     for (const CLI::App* one : app.get_subcommands([](CLI::App*) { return true; }))

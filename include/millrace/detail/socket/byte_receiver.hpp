@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,14 +16,23 @@
 
 namespace millrace::detail {
 
+/// Thrown by a decoder: behind `before` bytes, whose rows were appended, come bytes that are no
+/// record. Where it ends is known, or not (0).
+struct undecodable {
+  std::size_t before;
+  std::size_t bytes;
+  std::exception_ptr why;
+};
+
 /// Takes whole records off the front of what arrived and appends their rows; how many bytes that
-/// was, 0 where no record is whole yet. What it throws stops the stream.
+/// was, 0 where no record is whole yet. Throws `undecodable`.
 struct byte_decoder {
   const row_type* rows;
   std::string_view source;  // "raw socket"
   function_state function{};
   std::size_t (*decode)(const void* function, std::string_view bytes, row_buffer& out);
   bool blocks = false;  // what one call gives is a block
+  on_bad_record bad_records = on_bad_record::fail;
 };
 std::shared_ptr<receiver_base> socket_receiver(std::string host, int port, byte_decoder d);
 
@@ -39,7 +49,12 @@ std::size_t decode_bytes(const void* function, std::string_view bytes, row_buffe
     step.to = rows.collector();
     output<T> out(step, {nullptr, 0, false});
     emit<T> to(out);
-    const std::size_t used = call(f, bytes, to);
+    std::size_t used = 0;
+    try {
+      used = call(f, bytes, to);
+    } catch (...) {
+      throw undecodable{0, 0, std::current_exception()};
+    }
     out.flush();
     return used;
   } else {
@@ -51,7 +66,13 @@ std::size_t decode_bytes(const void* function, std::string_view bytes, row_buffe
     std::string_view left = bytes;
     for (;;) {
       const std::size_t before = left.size();
-      std::optional<T> row = call(f, left);
+      std::optional<T> row;
+      try {
+        row = call(f, left);
+      } catch (...) {
+        const std::size_t taken = left.size() < before ? before - left.size() : 0;
+        throw undecodable{bytes.size() - before, taken, std::current_exception()};
+      }
       if (!row) return bytes.size() - left.size();
       if (left.size() >= before)
         throw usage_error("socket_stream: the function gave a record but took no bytes off");
