@@ -51,6 +51,28 @@ class word_counter {
   std::unique_ptr<body> body_;
 };
 
+/// Counts the words of one batch after the other and keeps the totals of all batches, or of the
+/// last so many. Threads and styles as above.
+class word_keeper {
+ public:
+  /// `window`: how many batches count; 0: all.
+  word_keeper(style how, int threads, int window);
+  ~word_keeper();
+  word_keeper(const word_keeper&) = delete;
+  word_keeper& operator=(const word_keeper&) = delete;
+
+  /// The batch's bytes must stay until the next call.
+  void count(std::string_view batch);
+
+  /// Different words in all batches that count.
+  std::int64_t distinct() const;
+
+  class body;
+
+ private:
+  std::unique_ptr<body> body_;
+};
+
 inline constexpr std::string_view grep_needle = "ubcrd";
 
 /// Counts the lines of one batch after the other that hold `grep_needle`.

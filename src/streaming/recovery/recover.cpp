@@ -149,18 +149,21 @@ void checkpointing::match_inputs(const checkpoint& before, std::vector<std::stri
 
 void checkpointing::match_states(const checkpoint& before, std::vector<std::string>& lost) {
   std::vector<bool> found(before.states.size());
-  for (const auto& state : states_) {
-    const kept_identity id = state->identity();
-    std::size_t i = 0;
-    while (i < before.states.size() && (found[i] || !id.matches(identity_of(before.states[i]))))
-      ++i;
+  std::vector<kept_identity> now;
+  std::vector<kept_identity> then;
+  for (const auto& state : states_) now.push_back(state->identity());
+  for (const checkpoint::state& state : before.states) then.push_back(identity_of(state));
+  const std::vector<int> places = matched(now, then);
+  for (std::size_t k = 0; k < states_.size(); ++k) {
+    const auto& state = states_[k];
     if (before.as_of == never) continue;  // none was written yet
-    if (i == before.states.size()) {      // it is new: it begins with what comes
-      state->restore(id, before.as_of)->finish();
+    if (places[k] < 0) {                  // it is new: it begins with what comes
+      state->restore(now[k], before.as_of)->finish();
       continue;
     }
-    found[i] = true;
-    const checkpoint::state& written = before.states[i];
+    const auto place = static_cast<std::size_t>(places[k]);
+    found[place] = true;
+    const checkpoint::state& written = before.states[place];
     const bool kept = std::any_of(written.partitions.begin(), written.partitions.end(),
                                   [](const auto& pieces) { return !pieces.empty(); });
     if (kept) now_.states.push_back(written);
