@@ -63,7 +63,7 @@ std::shared_ptr<sink_state> make_sink_state() { return std::make_shared<sink_sta
 class partition_writer::delivery_in_progress {
  public:
   explicit delivery_in_progress(const millrace::kafka::topic& to)
-      : name_(to.name), patience_(to.patience), producer_(to.state->at_least_once(to)) {}
+      : name_(to.name), producer_(to.state->at_least_once(to)) {}
   ~delivery_in_progress() {
     // They count here, so they must have ended; librdkafka gives them up after `patience`.
     while (!count_.wait(std::chrono::seconds(1))) {
@@ -89,7 +89,6 @@ class partition_writer::delivery_in_progress {
   }
 
   std::string name_;
-  std::chrono::milliseconds patience_;
   producer& producer_;
   deliveries count_;
 };
