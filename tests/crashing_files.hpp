@@ -46,6 +46,11 @@ class crashing_files final : public detail::file_system {
     const std::lock_guard lock(mutex_);
     return changes_;
   }
+  /// Files that were synced.
+  std::int64_t syncs() const {
+    const std::lock_guard lock(mutex_);
+    return syncs_;
+  }
   /// What the next process finds.
   void restart() {
     const std::lock_guard lock(mutex_);
@@ -186,6 +191,7 @@ class crashing_files final : public detail::file_system {
     void sync() override {
       const std::lock_guard lock(files_.mutex_);
       files_.change("syncing", path_);
+      ++files_.syncs_;
       file_->synced = file_->bytes.size();
     }
     void close() override {
@@ -220,6 +226,7 @@ class crashing_files final : public detail::file_system {
   std::set<std::string> locked_;
   bool dead_ = false;
   std::int64_t changes_ = 0;
+  std::int64_t syncs_ = 0;
   std::int64_t die_at_ = -1;
   std::int64_t fail_at_ = -1;
   after_crash how_ = after_crash::all_is_there;

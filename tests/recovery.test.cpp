@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "crashing_files.hpp"
@@ -213,6 +214,100 @@ TEST(Recovery, dies_at_every_change_and_what_was_not_synced_is_gone) {
 
 TEST(Recovery, dies_within_every_write) {
   die_everywhere(crashing_files::after_crash::last_write_in_half);
+}
+
+/// What state and windows give, by batch.
+struct kept_ledgers {
+  std::shared_ptr<ledger<std::pair<int, std::int64_t>>> sums =
+      std::make_shared<ledger<std::pair<int, std::int64_t>>>();
+  std::shared_ptr<ledger<std::pair<int, std::int64_t>>> window =
+      std::make_shared<ledger<std::pair<int, std::int64_t>>>();
+  std::shared_ptr<ledger<std::pair<int, std::int64_t>>> inverse =
+      std::make_shared<ledger<std::pair<int, std::int64_t>>>();
+  std::shared_ptr<ledger<int>> rows = new_ledger();
+
+  void build(streaming_context& ssc, int from) const {
+    using sink = ledger_sink<std::pair<int, std::int64_t>>;
+    const auto in = ssc.stream(numbers{from});
+    const auto by_key = in.map([](int x) { return std::pair{x % 7, std::int64_t{x}}; });
+    by_key
+        .map_with_state<std::int64_t>(
+            [](int key, const std::int64_t* value, state<std::int64_t>& sum) {
+              sum.update(sum.get_or(0) + *value);
+              return std::pair{key, sum.get()};
+            })
+        .write(sink{sums});
+    by_key.reduce_by_key_and_window(std::plus<>{}, {.length = 3s, .slide = 1s}).write(sink{window});
+    by_key.reduce_by_key_and_window(std::plus<>{}, std::minus<>{}, {.length = 4s, .slide = 2s})
+        .write(sink{inverse});
+    in.window({.length = 2s, .slide = 1s}).write(ledger_sink<int>{rows});
+  }
+  bool live(crashing_files& files, int from, const settings_list& conf) const {
+    try {
+      run one(files, [&](streaming_context& ssc) { build(ssc, from); }, conf);
+      one.start();
+      one.until(10s);
+    } catch (const error&) {
+      return false;
+    }
+    return !files.dead();
+  }
+  friend bool operator==(const kept_ledgers& a, const kept_ledgers& b) {
+    return a.sums->batches == b.sums->batches && a.window->batches == b.window->batches &&
+           a.inverse->batches == b.inverse->batches && a.rows->batches == b.rows->batches;
+  }
+};
+
+/// With state: what its outputs are must be what they are of a program that never dies.
+void die_with_state(crashing_files::after_crash how, std::int64_t stride) {
+  const settings_list conf{{"streaming.checkpoint.interval", "2s"}, {"default.parallelism", "2"}};
+  std::vector<kept_ledgers> wanted(3);
+  for (int i = 0; i < 3; ++i) {
+    crashing_files files;
+    ASSERT_TRUE(wanted[static_cast<std::size_t>(i)].live(files, 1 + 1000 * i, conf));
+  }
+  ASSERT_EQ(wanted[0].sums->batches.size(), 10U);
+  ASSERT_EQ(wanted[0].inverse->batches.size(), 5U);
+  int deaths = 0;
+  for (std::int64_t n = 1;; n += stride, ++deaths) {
+    SCOPED_TRACE("dies at change " + std::to_string(n));
+    crashing_files files;
+    const kept_ledgers seen;
+    files.die_at(n, how);
+    if (seen.live(files, 1, conf)) break;
+    files.restart();
+    files.die_at(1 + n % 31, how);
+    seen.live(files, 1001, conf);
+    files.restart();
+    ASSERT_TRUE(seen.live(files, 2001, conf));
+    const int first = seen.rows->batches.begin()->second.front();
+    EXPECT_TRUE(seen == wanted[static_cast<std::size_t>(first / 1000)]);
+    EXPECT_TRUE(seen.sums->wrong.empty());
+    if (::testing::Test::HasFailure()) return;
+  }
+  EXPECT_GT(deaths, 20);
+}
+
+TEST(Recovery, state_and_windows_are_right_wherever_it_dies) {
+  die_with_state(crashing_files::after_crash::all_is_there, 1);
+}
+
+TEST(Recovery, state_and_windows_are_right_after_a_power_cut) {
+  die_with_state(crashing_files::after_crash::synced_alone, 3);
+}
+
+TEST(Recovery, state_that_is_gone_is_named) {
+  crashing_files files;
+  const kept_ledgers seen;
+  ASSERT_TRUE(seen.live(files, 1, {}));
+  files.restart();
+  run second(files, [&](streaming_context& ssc) {
+    ssc.stream(numbers{}).window({.length = 2s, .slide = 1s}).write(ledger_sink<int>{seen.rows});
+  });
+  const std::string text = refusal([&] { second.start(); });
+  EXPECT_NE(text.find("\n  - state: map_with_state of (int32, int64)\n"), std::string::npos)
+      << text;
+  EXPECT_EQ(text.find("rows of window"), std::string::npos) << text;
 }
 
 TEST(Recovery, an_error_of_the_disk_stops_the_stream_and_loses_nothing) {
@@ -486,6 +581,92 @@ TEST(Recovery, parking_is_refused_where_a_batch_could_not_run_again) {
   other.streaming().stream(numbers{}).print();
   EXPECT_NE(refusal([&] { other.advance(); }).find("is stop or park: \"shrug\""),
             std::string::npos);
+}
+
+/// Tells somebody which ranges are done.
+struct told_numbers : numbers {
+  void committed(const range& r) { done->push_back(r.from); }
+  std::shared_ptr<std::vector<int>> done = std::make_shared<std::vector<int>>();
+};
+
+TEST(Recovery, sources_hear_of_batches_whose_mark_is_on_the_disk) {
+  crashing_files files;
+  const told_numbers source;
+  run one(files, [&](streaming_context& ssc) { ssc.stream(source).print(0); });
+  ::testing::internal::CaptureStdout();
+  one.start();
+  one.until(3s);
+  // That of the third batch is written, and may be lost if the power fails now.
+  EXPECT_EQ(*source.done, (std::vector<int>{1, 6}));
+  one.until(4s);
+  ::testing::internal::GetCapturedStdout();
+  EXPECT_EQ(*source.done, (std::vector<int>{1, 6, 11}));
+}
+
+TEST(RecoveryThreads, batches_whose_time_has_come_share_a_sync) {
+  crashing_files files;
+  const auto rows = new_ledger();
+  test::stream_on_manual_clock s(1s, 0ms, {{"streaming.checkpoint.interval", "1h"}});
+  s.ssc.core()->checkpoint("mem/checkpoint");
+  s.ssc.core()->checkpoint_on(files);
+  test::mailbox<batch_time> done;
+  const auto numbers_in = s.ssc.stream(numbers{});
+  numbers_in.write(ledger_sink<int>{rows});
+  numbers_in.for_each_rdd([&](const rdd<int>&, batch_time time) { done.put(time); });
+  s.ssc.start();
+  s.tick();
+  done.await(1);
+  s.clock.await_waiters(1);
+  const std::int64_t before = files.syncs();
+  s.clock.advance(20s);
+  done.await(21);
+  EXPECT_EQ(files.syncs() - before, 1);
+  s.ssc.stop({.graceful = true});
+  EXPECT_EQ(rows->all(), consecutive(1, 5 * 21));
+}
+
+TEST(RecoveryThreads, a_stop_does_not_wait_for_batches_that_are_left_out) {
+  crashing_files files;
+  test::stream_on_manual_clock s(1s, 0ms, {{"streaming.checkpoint.interval", "1s"}});
+  s.ssc.core()->checkpoint("mem/checkpoint");
+  s.ssc.core()->checkpoint_on(files);
+  test::gate gate;
+  test::mailbox<batch_time> begun;
+  s.ssc.stream(numbers{}).for_each_rdd([&](const rdd<int>&, batch_time time) {
+    begun.put(time);
+    gate.pass();
+  });
+  s.ssc.start();
+  s.tick(4);  // a checkpoint is due behind the first, which does not end
+  begun.await(1);
+  std::thread stopping([&] { s.ssc.stop(); });
+  while (s.ssc.core()->waiting_batches() != 0) std::this_thread::yield();
+  gate.open();
+  stopping.join();
+  EXPECT_EQ(begun.all().size(), 1U);
+}
+
+TEST(RecoveryThreads, checkpoints_are_written_behind_batches) {
+  crashing_files files;
+  const auto rows = new_ledger();
+  for (int life = 0; life < 2; ++life) {
+    test::stream_on_manual_clock s(1s, std::chrono::seconds(10 * life));
+    s.ssc.core()->checkpoint("mem/checkpoint");
+    s.ssc.core()->checkpoint_on(files);
+    test::mailbox<batch_time> done;
+    const auto numbers_in = s.ssc.stream(numbers{1 + 1000 * life});
+    numbers_in.write(ledger_sink<int>{rows});
+    numbers_in.for_each_rdd([&](const rdd<int>&, batch_time time) { done.put(time); });
+    s.ssc.start();
+    s.tick(10);
+    done.await(10);
+    s.ssc.stop({.graceful = true});
+  }
+  EXPECT_EQ(rows->all(), consecutive(1, 100));
+  const auto contents = detail::read_contents(files, "mem/checkpoint");
+  EXPECT_EQ(contents.now->last, batch_time(20s));
+  EXPECT_GE(contents.now->as_of, batch_time(18s));
+  EXPECT_LE(contents.generations.size(), 3U);
 }
 
 TEST(Recovery, accumulators_come_back_and_count_once) {

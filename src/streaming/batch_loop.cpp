@@ -79,7 +79,7 @@ bool batch_loop::run_one(std::unique_lock<std::mutex>& lock) {
   lock.lock();
   if (failure != nullptr) {
     fail_locked(std::move(failure));
-  } else if (--b->left == 0 && mode_ != mode::dropping) {
+  } else if (--b->left == 0) {  // also while others are dropped: it is done
     lock.unlock();
     try {
       runner_.complete(*b);

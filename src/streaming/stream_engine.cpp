@@ -142,6 +142,7 @@ time_point_ms stream_engine::begin() {
   }
   publish(*core_, event::kind::streaming_started);
   graph_.open_inputs();
+  if (checkpointing_ != nullptr) checkpointing_->begin();
   return first;
 }
 

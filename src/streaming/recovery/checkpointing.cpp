@@ -166,6 +166,8 @@ void checkpointing::finish() {
   {
     std::unique_lock lock(mutex_);
     if (failure_ != nullptr) return;  // who failed has said so
+    // Batches that were left out will not be done any more.
+    if (to_write_ && !done_up_to(to_write_->as_of)) to_write_.reset();
     changed_.wait(lock, [this] { return !writing_ && !to_write_; });
     if (failure_ != nullptr) std::rethrow_exception(failure_);
   }

@@ -64,10 +64,12 @@ class checkpointing {
 
   /// The graph's zero time, where a first run would take `fresh`.
   time_point_ms zero(time_point_ms fresh) const;
-  /// Brings back what inputs and operations had, and begins a log. The graph has been started with
-  /// `zero`, its inputs are not open. `now`: the clock's. Returns the time of the first batch.
-  /// usage_error: the graph has no place for what there is, with a list.
+  /// Brings back what inputs and operations had. The graph has been started with `zero`, its inputs
+  /// are not open. `now`: the clock's. Returns the time of the first batch. usage_error: the graph
+  /// has no place for what there is, with a list.
   time_point_ms recover(time_point_ms now);
+  /// Once the inputs are open: the first checkpoint of this run, and its log.
+  void begin();
   /// The newest batch that an earlier run logged; 0: none.
   time_point_ms last() const { return recovered_last_; }
   /// From now on checkpoints are written by a thread of their own.
@@ -105,7 +107,6 @@ class checkpointing {
   void match_inputs(const checkpoint& before, std::vector<std::string>& lost);
   void match_states(const checkpoint& before, std::vector<std::string>& lost);
   void resume_inputs(const checkpoint& before);
-  void begin_log(const directory_contents& before);
 
   void append(const log_record& record);  // REQUIRES: mutex_
   bool done_up_to(time_point_ms time) const;
@@ -119,7 +120,7 @@ class checkpointing {
   std::chrono::milliseconds batch_interval_;
   std::chrono::milliseconds interval_;
   checkpoint_directory directory_;
-  directory_contents before_;  // until `recover`
+  directory_contents before_;  // until `begin`
 
   // The generating thread's.
   std::vector<std::shared_ptr<kept_state>> states_;

@@ -1,5 +1,10 @@
 // The start of a stream with a checkpoint directory.
 #include <algorithm>
+#include <atomic>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <thread>
 #include <utility>
 
 #include "millrace/detail/base/log.hpp"
@@ -24,6 +29,34 @@ std::size_t place_of(const checkpoint::input& one, const std::vector<checkpoint:
     return other.name == one.name && other.signature == one.signature;
   });
   return static_cast<std::size_t>(found - in.begin());
+}
+
+/// On several threads, for state may be large.
+void read_partitions(kept_restore& restore, const checkpoint_directory& directory,
+                     const checkpoint::state& state, int threads) {
+  std::atomic<std::size_t> next{0};
+  std::mutex mutex;
+  std::exception_ptr failure;  // the first; guarded by mutex
+  const auto read = [&] {
+    for (std::size_t p = next++; p < state.partitions.size(); p = next++) {
+      try {
+        std::vector<std::unique_ptr<input_file>> pieces;
+        for (const checkpoint::piece& piece : state.partitions[p])
+          pieces.push_back(directory.files().open_read(directory.path() + "/" + piece.file));
+        restore.read(static_cast<int>(p), std::move(pieces));
+      } catch (...) {
+        const std::lock_guard lock(mutex);
+        if (failure == nullptr) failure = std::current_exception();
+        next = state.partitions.size();
+      }
+    }
+  };
+  std::vector<std::thread> others;
+  for (int i = 1; i < std::min(threads, static_cast<int>(state.partitions.size())); ++i)
+    others.emplace_back(read);
+  read();
+  for (std::thread& other : others) other.join();
+  if (failure != nullptr) std::rethrow_exception(failure);
 }
 
 kept_identity identity_of(const checkpoint::state& state) {
@@ -58,14 +91,6 @@ time_point_ms checkpointing::recover(time_point_ms now) {
                         ": queue streams can't be recovered from a checkpoint; do without one, or "
                         "without the checkpoint directory: \"" +
                         directory_.path() + "\"");
-  }
-
-  for (stream_node* const stream : graph_.with_state()) {
-    if (!goes_on() || !stream->kept_states().empty()) continue;
-    throw usage_error(stream->name() +
-                      ": what this operation keeps is in no checkpoint, so it can't go on; begin "
-                      "with an empty directory: \"" +
-                      directory_.path() + "\"");
   }
 
   time_point_ms first = now_.zero + batch_interval_;
@@ -117,9 +142,26 @@ time_point_ms checkpointing::recover(time_point_ms now) {
              ", the newest batch was " + in_ms(before.last));
   }
   for (const auto& state : states_) state->track();
-  begin_log(before_);
-  before_ = {};
   return first;
+}
+
+void checkpointing::begin() {
+  // An input that is new says where it begins: a directory, what is old there.
+  byte_writer bytes;
+  for (std::size_t i = 0; i < now_.inputs.size(); ++i) {
+    const bool known =
+        goes_on() && place_of(now_.inputs[i], before_.now->inputs) != before_.now->inputs.size();
+    replayable_input* const input = graph_.inputs()[i]->replay();
+    if (known || input == nullptr) continue;
+    bytes.clear();
+    input->write_position(bytes);
+    now_.inputs[i].position = bytes.view();
+  }
+  log_ = std::make_unique<batch_log_writer>(
+      directory_.files(), log_path(directory_.path(), now_.number),
+      log_head{now_.number, now_.epoch, before_.newest_log, before_.newest_log_entries});
+  directory_.write(now_);
+  before_ = {};
 }
 
 /// Batches that are known get their ranges in the order of the inputs that there are now.
@@ -148,37 +190,27 @@ void checkpointing::match_inputs(const checkpoint& before, std::vector<std::stri
 }
 
 void checkpointing::match_states(const checkpoint& before, std::vector<std::string>& lost) {
-  std::vector<bool> found(before.states.size());
-  std::vector<kept_identity> now;
-  std::vector<kept_identity> then;
-  for (const auto& state : states_) now.push_back(state->identity());
-  for (const checkpoint::state& state : before.states) then.push_back(identity_of(state));
-  const std::vector<int> places = matched(now, then);
+  if (before.as_of == never) return;  // none was written yet
+  std::vector<kept_identity> ours;
+  std::vector<kept_identity> written;
+  for (const auto& state : states_) ours.push_back(state->identity());
+  for (const checkpoint::state& state : before.states) written.push_back(identity_of(state));
+  const std::vector<int> from = matched(ours, written);
   for (std::size_t k = 0; k < states_.size(); ++k) {
-    const auto& state = states_[k];
-    if (before.as_of == never) continue;  // none was written yet
-    if (places[k] < 0) {                  // it is new: it begins with what comes
-      state->restore(now[k], before.as_of)->finish();
+    if (from[k] < 0) {  // it is new, and begins with what comes
+      states_[k]->restore(ours[k], before.as_of)->finish();
       continue;
     }
-    const auto place = static_cast<std::size_t>(places[k]);
-    found[place] = true;
-    const checkpoint::state& written = before.states[place];
-    const bool kept = std::any_of(written.partitions.begin(), written.partitions.end(),
-                                  [](const auto& pieces) { return !pieces.empty(); });
-    if (kept) now_.states.push_back(written);
+    const checkpoint::state& one = before.states[static_cast<std::size_t>(from[k])];
+    now_.states.push_back(one);
     const std::unique_ptr<kept_restore> restore =
-        state->restore(identity_of(written), before.as_of);
-    for (std::size_t p = 0; p < written.partitions.size(); ++p) {
-      std::vector<std::unique_ptr<input_file>> pieces;
-      for (const checkpoint::piece& piece : written.partitions[p])
-        pieces.push_back(directory_.files().open_read(directory_.path() + "/" + piece.file));
-      restore->read(static_cast<int>(p), std::move(pieces));
-    }
+        states_[k]->restore(identity_of(one), before.as_of);
+    read_partitions(*restore, directory_, one, core_->default_parallelism());
     restore->finish();
   }
-  for (std::size_t i = 0; i < found.size(); ++i)
-    if (!found[i]) lost.push_back("state: " + identity_of(before.states[i]).description());
+  for (std::size_t i = 0; i < written.size(); ++i)
+    if (std::find(from.begin(), from.end(), static_cast<int>(i)) == from.end())
+      lost.push_back("state: " + written[i].description());
 }
 
 void checkpointing::resume_inputs(const checkpoint& before) {
@@ -191,13 +223,6 @@ void checkpointing::resume_inputs(const checkpoint& before) {
       if (batch.time > before.as_of && batch.ranges[i]) since.push_back(*batch.ranges[i]);
     input->resume(now_.inputs[i].position, since);
   }
-}
-
-void checkpointing::begin_log(const directory_contents& before) {
-  log_ = std::make_unique<batch_log_writer>(
-      directory_.files(), log_path(directory_.path(), now_.number),
-      log_head{now_.number, now_.epoch, before.newest_log, before.newest_log_entries});
-  directory_.write(now_);
 }
 
 }  // namespace millrace::detail
