@@ -101,7 +101,11 @@ void checkpointing::write(const taken& what) {
   for (const auto& state : states_) state->written(what.as_of);
   positions_.push_back(what.positions);
   if (positions_.size() < checkpoint_directory::generations) return;
-  for (std::size_t i = 0; i < positions_.front().size(); ++i)
+  // What a parked batch reads may be older than any position.
+  const bool any_parked =
+      std::any_of(next.batches.begin(), next.batches.end(),
+                  [](const auto& one) { return one.status == batch_status::parked; });
+  for (std::size_t i = 0; i < positions_.front().size() && !any_parked; ++i)
     if (replayable_input* const input = graph_.inputs()[i]->replay())
       input->checkpointed(positions_.front()[i]);
   positions_.pop_front();
