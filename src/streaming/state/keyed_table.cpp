@@ -33,6 +33,7 @@ keyed_table::~keyed_table() {
 
 void keyed_table::find(std::uint32_t key_in_row, const char* rows, std::uint32_t stride,
                        std::uint32_t n, std::uint32_t* ids) {
+  if (n == 0) return;
   void* slots[chunk_capacity];
   const std::lock_guard lock(mutex_);
   keys_.find(keys_.layout().source(key_in_row), rows, stride, n, slots);

@@ -15,14 +15,7 @@ namespace {
 class keys_at_work {
  public:
   keys_at_work(const keyed_table& table, const std::vector<std::uint32_t>& ids)
-      : ids_(ids),
-        key_(table.key()),
-        value_(table.value_type()),
-        keys_(allocate_aligned(ids.size() * key_.size)),
-        made_(allocate_aligned(ids.size() * value_.size)),
-        now(ids.size()),
-        is_made(ids.size()),
-        changed(ids.size()) {
+      : keys_at_work(ids, table) {  // from here on, what was made ends with this
     for (; count_ < ids.size(); ++count_) {
       table.make_key(ids[count_], static_cast<char*>(keys_.get()) + count_ * key_.size);
       now[count_] = table.value(ids[count_]);
@@ -52,6 +45,16 @@ class keys_at_work {
   }
 
  private:
+  keys_at_work(const std::vector<std::uint32_t>& ids, const keyed_table& table)
+      : ids_(ids),
+        key_(table.key()),
+        value_(table.value_type()),
+        keys_(allocate_aligned(ids.size() * key_.size)),
+        made_(allocate_aligned(ids.size() * value_.size)),
+        now(ids.size()),
+        is_made(ids.size()),
+        changed(ids.size()) {}
+
   void* made(std::size_t i) const { return static_cast<char*>(made_.get()) + i * value_.size; }
 
   const std::vector<std::uint32_t>& ids_;
