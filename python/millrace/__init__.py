@@ -29,11 +29,27 @@ _WHERE = {"Context": "context", "RDD": "rdd", "StreamingContext": "streaming",
           "BatchFailed": "streaming"}
 
 
+def drop_in() -> str:
+    """The directory that has pyspark and the native module: a place of its own where this package
+    was installed, else the one beside it."""
+    import os
+    here = os.path.dirname(os.path.abspath(__file__))
+    installed = os.path.join(here, "drop_in")
+    return installed if os.path.isdir(installed) else os.path.dirname(here)
+
+
 def __getattr__(name: str) -> object:
     # When asked for: worker processes import this package, and need none of them.
     if name not in _WHERE:
         raise AttributeError(f"module 'millrace' has no attribute {name!r}")
     import importlib
+    import sys
+    if drop_in() not in sys.path:
+        sys.path.insert(0, drop_in())
+    import pyspark
+    if "millrace" not in (pyspark.__doc__ or ""):
+        raise ImportError("import millrace before Spark's own pyspark: both have that name, and "
+                          "one program can use one of them")
     return getattr(importlib.import_module(f"millrace.{_WHERE[name]}"), name)
 
 

@@ -3,6 +3,8 @@
 import os
 import sys
 
+from millrace import drop_in
+
 HELP = """\
 millrace submit [--master M] [--name N] [--conf NAME=VALUE] [--py-files A,B] app.py [argument...]
                         run a program written for pyspark
@@ -18,7 +20,7 @@ IGNORED = ("--deploy-mode", "--driver-memory", "--executor-memory", "--executor-
 def main(arguments):
     command, *rest = arguments or ["help"]
     if command == "pyspark-path":
-        print(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+        print(drop_in())
         return 0
     if command == "submit":
         return submit(rest)
@@ -52,8 +54,15 @@ def submit(arguments):
         return 2
     environment = dict(os.environ)
     environment.setdefault("PYTHONHASHSEED", "0")
+    environment["PYTHONPATH"] = os.pathsep.join(
+        filter(None, [drop_in(), environment.get("PYTHONPATH")]))
     environment["MILLRACE_SUBMIT_CONF"] = "\n".join(f"{k}={v}" for k, v in settings.items())
     os.execve(sys.executable, [sys.executable, *arguments], environment)
 
 
-sys.exit(main(sys.argv[1:]))
+def command():
+    sys.exit(main(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    command()

@@ -161,7 +161,7 @@ class SparkContext:
         ours, theirs = socket.socketpair()
         env = dict(os.environ)
         env.setdefault("PYTHONHASHSEED", "0")
-        env["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
+        env["PYTHONPATH"] = os.pathsep.join(path or os.getcwd() for path in sys.path)
         for name, value in self._conf.getAll():
             if name.startswith("spark.executorEnv."):
                 env[name[len("spark.executorEnv."):]] = value
