@@ -84,9 +84,9 @@ def throughput(count, pieces):
 
     count(ssc.queueStream([rdds[i % len(rdds)] for i in range(60)])).foreachRDD(timed)
     ssc.start()
-    while len(times) < 20:
+    while len(times) < 13:
         time.sleep(0.05)
-    rates = [words / t / 1e6 for t in times[5:20]]
+    rates = [words / t / 1e6 for t in times[4:13]]
     show("throughput", percentile(rates, 50), "M words/s", best=round(max(rates), 3),
          functions=count.__name__)
     os._exit(0)

@@ -168,7 +168,8 @@ class SparkContext:
         python = env.get("PYSPARK_PYTHON", sys.executable)
         # What the engine needs to know to put keys where workers would; None: it does not do so.
         self._knows_functions = None
-        if self._conf.get("spark.millrace.recognise", "true") != "false":
+        if self._profiles is None and self._conf.get("spark.millrace.recognise",
+                                                     "true") != "false":
             self._knows_functions = hash_of_workers(env)
         server = os.path.join(os.path.dirname(os.path.abspath(frames.__file__)), "fork_server.py")
         with theirs:

@@ -432,6 +432,10 @@ class RDD(TypedRows, KeyedOperations, NumberOperations, SavingOperations):
     def cleanShuffleDependencies(self, blocking=False):
         """Nothing to do: a shuffle goes with its RDD."""
 
+    @property
+    def _jrdd_deserializer(self):
+        return self.ctx.serializer
+
     def _reserialize(self, serializer=None):
         """Itself: how rows become bytes is not the program's business here."""
         return self
