@@ -270,6 +270,7 @@ void kafka_side::send_in_transaction(const std::string& topic,
   produce(producer.get(), topic, messages);
   if (commit) require(rd_kafka_commit_transaction(producer.get(), 30'000), "commit");
   else require(rd_kafka_abort_transaction(producer.get(), 30'000), "abort");
+  (void)read(topic);  // waits for its marks
 }
 
 std::vector<kafka_message> kafka_side::read(const std::string& topic, bool committed) const {

@@ -82,7 +82,7 @@ class kafka_side {
   /// Values, round robin over `partitions`.
   void send_values(const std::string& topic, const std::vector<std::string>& values,
                    int partitions = 1) const;
-  /// In one transaction, that is committed or aborted.
+  /// In one transaction, that is committed or aborted, and has ended in the topic too.
   void send_in_transaction(const std::string& topic, const std::vector<kafka_message>& messages,
                            bool commit) const;
 
