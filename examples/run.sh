@@ -60,6 +60,23 @@ case $example in
     serve 1; start 127.0.0.1 "$port"
     echo 'a b a' >&3; await '^\(a,2\)$'
     echo a >&3; await '^\(a,3\)$'; await '^\(b,1\)$' ;;
+  word_totals_sqlite)
+    mkdir "$here/in"; start "$here/in" "$here/totals.db"
+    total() {
+      python3 -c '
+import sqlite3, sys
+for row in sqlite3.connect(sys.argv[1]).execute("SELECT n FROM totals WHERE word = ?", sys.argv[2:]):
+    print(*row)' "$here/totals.db" "$1" 2>/dev/null || true
+    }
+    # What was there when it started is not read: until one was, another is moved in.
+    for n in $(seq 300); do
+      echo 'to be or not to be' >"$here/words"; mv "$here/words" "$here/in/$n"
+      if [ -n "$(total be)" ]; then break; fi
+      sleep 0.1
+    done
+    kill -TERM "$program"; wait "$program"
+    [ "$(total be)" -eq "$((2 * $(total or)))" ] && [ "$(total be)" -gt 0 ]
+    exit ;;
   *) echo "run.sh does not know the example $example"; exit 2 ;;
 esac
 kill -TERM "$program"
