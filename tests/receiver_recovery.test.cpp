@@ -123,14 +123,15 @@ class ReceiverRecoveryThreads : public testing::Test {
   void live(int first, std::vector<std::string>& promised) {
     const auto source = std::make_shared<given>();
     std::thread stores;
+    std::atomic<bool> done{false};
     try {
       life one(files);
       one.ssc.receiver_stream(source).write(database<std::string>{kept});
       one.start();
       source->await_start();
       for (int batch = first; batch < first + 4; ++batch) {
-        std::atomic<bool> done{false};
-        stores = std::thread([&] {
+        done = false;
+        stores = std::thread([&, batch] {
           const std::vector<std::string> rows = some(batch);
           if (source->store_all(rows)) promised.insert(promised.end(), rows.begin(), rows.end());
           (void)source->store(std::to_string(batch) + "?");

@@ -97,7 +97,12 @@ streaming_context streaming_context::get_or_create(
     throw usage_error("get_or_create: there is no function that builds the graph");
   options.checkpoint = std::move(directory);
   streaming_context made(std::move(options));
-  build(made);
+  try {
+    build(made);
+  } catch (...) {
+    made.stop();  // the graph's functions may hold the context that holds them
+    throw;
+  }
   return made;
 }
 

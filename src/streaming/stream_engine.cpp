@@ -178,6 +178,7 @@ void stream_engine::start(std::function<void()> when_ended) {
     loop_.reset();
     checkpointing_.reset();
     leave_active();
+    graph_.clear();  // its functions may hold the context that holds them
     throw;
   }
 }
@@ -191,6 +192,7 @@ time_point_ms stream_engine::start_stepped() {
     graph_.close_inputs();
     checkpointing_.reset();
     leave_active();
+    graph_.clear();  // its functions may hold the context that holds them
     throw;
   }
   if (checkpointing_ == nullptr) return {};
