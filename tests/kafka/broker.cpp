@@ -361,9 +361,15 @@ std::int64_t kafka_side::end_offset(const std::string& topic, int partition) con
       client(RD_KAFKA_CONSUMER, broker_, {{"isolation.level", "read_uncommitted"}});
   std::int64_t low = 0;
   std::int64_t high = 0;
-  require(rd_kafka_query_watermark_offsets(consumer.get(), topic.c_str(), partition, &low, &high,
-                                           10'000),
-          "watermarks");
+  // A broker that has just come back takes a moment to lead its partitions again.
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
+  do {
+    code = rd_kafka_query_watermark_offsets(consumer.get(), topic.c_str(), partition, &low, &high,
+                                            10'000);
+  } while (code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION &&
+           std::chrono::steady_clock::now() < until);
+  require(code, "watermarks");
   return high;
 }
 
