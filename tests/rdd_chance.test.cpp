@@ -106,7 +106,7 @@ TEST_P(RddChance, SampleByKeyHasAFractionForEachKey) {
   const std::map<std::string, double> twice{{"a", 2}, {"b", 0}, {"c", 0}};
   EXPECT_NEAR(static_cast<double>(data.sample_by_key(true, twice).count()), 20'000, 800);
   EXPECT_NE(error_of<usage_error>([&] {
-              data.sample_by_key(false, {{"a", 0.5}}).count();
+              data.coalesce(1).sample_by_key(false, {{"a", 0.5}}).count();
             }).find("no fraction is given for the key b"),
             std::string::npos);
   EXPECT_NE(
