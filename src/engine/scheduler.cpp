@@ -276,9 +276,23 @@ bool scheduler::run_together(running_job& job, const node& of, std::vector<int>&
                       ": after barrier() all tasks run at the same time, repartition to fewer or "
                       "use more threads; tasks and threads: " +
                       numbers(left.size(), owner_.threads()));
-  std::unique_lock alone(together_, std::defer_lock);
-  while (!alone.try_lock_for(20ms))
-    if (job.cancelled() || stopping_) std::rethrow_exception(cancellation(job));
+  {
+    std::unique_lock lock(mutex_);
+    while (together_ && !job.cancelled() && !stopping_) apart_.wait_for(lock, 20ms);
+    if (together_) {
+      lock.unlock();
+      std::rethrow_exception(cancellation(job));
+    }
+    together_ = true;
+  }
+  struct turn {
+    scheduler& all;
+    ~turn() {
+      const std::lock_guard lock(all.mutex_);
+      all.together_ = false;
+      all.apart_.notify_one();
+    }
+  } const ours{*this};
   for (int attempt = 0;; ++attempt) {
     try {
       return run_tasks(job, attempt, left, body, take);

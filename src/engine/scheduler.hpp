@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -94,12 +95,13 @@ class scheduler {
   std::atomic<bool> stopping_{false};
   std::atomic<bool> executors_ended_{false};  // whatever was sent and has not reported never will
 
-  std::timed_mutex together_;  // two stages that wait for all their tasks could starve each other
-  std::mutex polling_;         // one thread polls the port at a time
+  std::mutex polling_;  // one thread polls the port at a time
   std::mutex mutex_;
   std::map<int, std::uint64_t> alive_;  // slot to epoch
   std::set<std::shared_ptr<task_set>> active_;
   std::set<running_job*> jobs_;
+  bool together_ = false;  // a barrier stage runs: two could wait for each other's threads
+  std::condition_variable apart_;
 };
 
 }  // namespace millrace::detail
