@@ -221,12 +221,19 @@ bool receiver_log::sync() {
 
 bool receiver_log::await(std::uint64_t before) {
   lock_type lock(mutex_);
+  ++awaiting_;
+  struct leaving {
+    receiver_log& log;
+    ~leaving() {
+      if (--log.awaiting_ == 0) log.changed_.notify_all();
+    }
+  } const at_the_end{*this};
   while (durable_ < before) {
     if (sync(lock)) continue;
-    if (released_) return false;
+    if (released_) break;
     changed_.wait(lock, [&] { return released_ || file_ != nullptr; });
   }
-  return true;
+  return durable_ >= before;
 }
 
 void receiver_log::release() {
@@ -264,6 +271,8 @@ void receiver_log::close() noexcept {
   if (std::exchange(closed_, true)) return;
   released_ = true;
   changed_.notify_all();
+  // A thread of the program's own may store while the stream ends.
+  changed_.wait(lock, [this] { return awaiting_ == 0; });
   try {
     if (!sync(lock)) return;
     changed_.wait(lock, [this] { return !syncing_; });

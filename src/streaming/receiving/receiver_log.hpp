@@ -101,6 +101,7 @@ class receiver_log {
   std::uint64_t next_ = 1;
   std::uint64_t durable_ = 1;
   bool syncing_ = false;
+  std::size_t awaiting_ = 0;  // threads in `await`
   bool released_ = false;
   bool closed_ = false;
   std::string failure_;
