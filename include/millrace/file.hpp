@@ -46,9 +46,7 @@ struct text {
   }
   template <class T>
   detail::written_files prepare(const output_id& id, partition_rows<T>& rows) const {
-    detail::part_writer to(output(), id, detail::text_lines(detail::row_type_of<T>()));
-    for (const T& row : rows) to.add(&row);
-    return to.finish();
+    return detail::write_part(output(), id, detail::text_lines(detail::row_type_of<T>()), rows);
   }
   bool committed(const output_id& batch) const { return detail::files_committed(output(), batch); }
   void commit(const output_id& batch, const std::vector<detail::written_files>& files) const {
@@ -110,10 +108,8 @@ struct json<void> {
 
   template <class T>
   detail::written_files prepare(const output_id& id, partition_rows<T>& rows) const {
-    detail::part_writer to(output(), id,
-                           detail::json_lines({"file::json", detail::named_row_of<T>(), columns}));
-    for (const T& row : rows) to.add(&row);
-    return to.finish();
+    return detail::write_part(
+        output(), id, detail::json_lines({"file::json", detail::named_row_of<T>(), columns}), rows);
   }
   bool committed(const output_id& batch) const { return detail::files_committed(output(), batch); }
   void commit(const output_id& batch, const std::vector<detail::written_files>& files) const {
@@ -176,11 +172,10 @@ struct csv<void> {
 
   template <class T>
   detail::written_files prepare(const output_id& id, partition_rows<T>& rows) const {
-    detail::part_writer to(
+    return detail::write_part(
         output(), id,
-        detail::csv_lines({"file::csv", detail::named_row_of<T>(), columns}, delimiter, header));
-    for (const T& row : rows) to.add(&row);
-    return to.finish();
+        detail::csv_lines({"file::csv", detail::named_row_of<T>(), columns}, delimiter, header),
+        rows);
   }
   bool committed(const output_id& batch) const { return detail::files_committed(output(), batch); }
   void commit(const output_id& batch, const std::vector<detail::written_files>& files) const {

@@ -10,6 +10,7 @@
 #include <new>
 #include <vector>
 
+#include "dataset/replace_row.hpp"
 #include "millrace/detail/base/hash.hpp"
 #include "millrace/detail/dataset/row_traits.hpp"
 #include "millrace/error.hpp"
@@ -461,17 +462,6 @@ struct value_owner {
   }
 };
 
-template <class Build>
-void rebuild(const row_type& t, void* row, Build build) {
-  const std::unique_ptr<std::byte[]> memory(new std::byte[t.size + t.align]);
-  void* fresh = memory.get();
-  std::size_t space = t.size + t.align;
-  fresh = std::align(t.align, t.size, fresh, space);
-  build(fresh);
-  destroy_rows(t, row, 1);
-  move_rows(t, row, fresh, 1);
-  destroy_rows(t, fresh, 1);
-}
 }  // namespace
 
 void own_row(const row_type& t, void* row, arena& texts) {
@@ -489,7 +479,7 @@ void own_row(const row_type& t, void* row, arena& texts) {
     case row_kind::sequence:
     case row_kind::map: {
       const elements all(t, row);
-      rebuild(t, row, [&](void* to) {
+      replace_row(t, row, [&](void* to) {
         owner o{*t.sequence->element, all, texts};
         t.sequence->build(to, all.size(), owner::fill, &o);
       });
@@ -499,7 +489,7 @@ void own_row(const row_type& t, void* row, arena& texts) {
     case row_kind::variant: {
       const int i = t.alternative->index(row);
       if (i < 0 || !t.alternative->alternatives[i]->holds_views) return;
-      rebuild(t, row, [&](void* to) {
+      replace_row(t, row, [&](void* to) {
         value_owner o{*t.alternative->alternatives[i], t.alternative->get(row), texts};
         t.alternative->build(to, i, value_owner::fill, &o);
       });

@@ -1,6 +1,6 @@
 #include "millrace/detail/formats/cells.hpp"
 
-#include "formats/replace_row.hpp"
+#include "dataset/replace_row.hpp"
 
 namespace millrace::detail {
 namespace {

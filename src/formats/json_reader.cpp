@@ -5,7 +5,7 @@
 #include <cmath>
 #include <limits>
 
-#include "formats/replace_row.hpp"
+#include "dataset/replace_row.hpp"
 #include "millrace/detail/formats/row_text.hpp"
 
 namespace millrace::detail {

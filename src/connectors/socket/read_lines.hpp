@@ -8,8 +8,12 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
+#include <vector>
 
+#include "millrace/bad_record.hpp"
+#include "millrace/detail/streaming/receiving.hpp"
 #include "streaming/receiving/line_buffer.hpp"
 
 namespace millrace::detail {
@@ -55,6 +59,17 @@ lines_read read_lines(boost::asio::ip::tcp::socket& from, line_buffer& to, std::
     full();
   }
   return result;
+}
+
+/// Hands over the beginnings of lines that were too long, as `what` says. `from`: the connection,
+/// as records are found again. Throws where the stream is to fail.
+inline void reject_too_long(receiver_sink& sink, on_bad_record what, const std::string& source,
+                            const std::string& from, std::size_t max_line,
+                            const std::vector<line_buffer::long_line>& lines) {
+  const std::string reason = "a line is longer than max_line = " + std::to_string(max_line) +
+                             " bytes; its beginning is all that is left of it";
+  for (const line_buffer::long_line& line : lines)
+    sink.reject(what, {source, from + ", byte " + std::to_string(line.offset), reason, line.bytes});
 }
 
 /// How much is read at once, so that a rate is kept evenly: about a tenth of a second's.

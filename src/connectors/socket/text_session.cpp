@@ -156,15 +156,8 @@ void text_session::cut() {
 bool text_session::tolerates(const std::vector<line_buffer::long_line>& too_long) {
   if (too_long.empty()) return true;
   try {
-    const std::string source = "socket text " + peer_;
-    const std::string reason =
-        "a line is longer than max_line = " + std::to_string(options_.max_line) +
-        " bytes; its beginning is all that is left of it";
-    for (const line_buffer::long_line& line : too_long)
-      sink_.reject(options_.on_bad_record, {source,
-                                            "connection " + std::to_string(connection_) +
-                                                ", byte " + std::to_string(line.offset),
-                                            reason, line.bytes});
+    reject_too_long(sink_, options_.on_bad_record, "socket text " + peer_,
+                    "connection " + std::to_string(connection_), options_.max_line, too_long);
     return true;
   } catch (...) {
     give_up(std::current_exception());

@@ -5,10 +5,12 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "millrace/detail/dataset/row_type.hpp"
 #include "millrace/detail/formats/named_row.hpp"
+#include "millrace/partition_rows.hpp"
 #include "millrace/sink.hpp"
 
 namespace millrace::file {
@@ -81,6 +83,15 @@ class part_writer {
   written_files files_;
   bool finished_ = false;
 };
+
+/// All rows of a partition.
+template <class T>
+written_files write_part(const file_output& to, const output_id& id, file_format format,
+                         partition_rows<T>& rows) {
+  part_writer part(to, id, std::move(format));
+  for (const T& row : rows) part.add(&row);
+  return part.finish();
+}
 
 /// A row a line: its text form, JSON, CSV.
 file_format text_lines(const row_type& rows);
