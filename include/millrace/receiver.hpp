@@ -66,8 +66,9 @@ class receiver_base {
 
  protected:
   explicit receiver_base(const row_type& rows) : rows_(&rows) {}
-  // What runs it is not copied with it.
+  // What runs it is not copied with it, so nothing is assigned.
   receiver_base(const receiver_base& other) : rows_(other.rows_) {}
+  // NOLINTNEXTLINE(bugprone-unhandled-self-assignment)
   receiver_base& operator=(const receiver_base&) { return *this; }
 
   bool store_row(void* row, bool movable) const;
