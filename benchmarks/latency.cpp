@@ -95,16 +95,16 @@ class line_server {
   /// Line i goes out when it is due, at `start` + i intervals, or as soon after as it can.
   void send(clock::time_point start, std::int64_t records) {
     std::string text;
-    for (std::int64_t sent = 0; sent < records;) {
-      const std::int64_t due = std::min(records, (clock::now() - start) / record_interval);
-      text.clear();
-      const std::int64_t first = sent;
-      for (; sent < due; ++sent) text.append("word-").append(std::to_string(sent % 1'000)) += '\n';
-      write(text);
-      const auto now = clock::now();
-      for (std::int64_t i = first; i < sent; ++i) late_.add(now - (start + i * record_interval));
-      std::this_thread::sleep_until(clock::now() + send_interval);
-    }
+    bench::open_loop(start, record_interval, records, send_interval,
+                     [&](std::int64_t first, std::int64_t until) {
+                       text.clear();
+                       for (std::int64_t i = first; i < until; ++i)
+                         text.append("word-").append(std::to_string(i % 1'000)) += '\n';
+                       write(text);
+                       const auto now = clock::now();
+                       for (std::int64_t i = first; i < until; ++i)
+                         late_.add(now - (start + i * record_interval));
+                     });
   }
 
  private:

@@ -5,6 +5,7 @@
 // contestants of a workload run in one process, one after the other in each round, each round
 // starting with another one. A ratio is the median of the rounds' own ratios.
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -13,6 +14,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 namespace bench {
@@ -61,6 +63,21 @@ class stopwatch {
 /// `share` in [0, 1]; the values are taken in any order. REQUIRES: not empty.
 double percentile(std::vector<double> values, double share);
 inline double median(std::vector<double> values) { return percentile(std::move(values), 0.5); }
+
+// ---- load
+
+/// Sends items by the clock whether the reader keeps up or not: item i is due at `start` + i *
+/// `interval`. Looks every `step`, and calls `send(first, until)` for what has become due.
+template <class Send>
+void open_loop(std::chrono::steady_clock::time_point start, std::chrono::nanoseconds interval,
+               std::int64_t items, std::chrono::nanoseconds step, Send send) {
+  for (std::int64_t sent = 0; sent < items; std::this_thread::sleep_for(step)) {
+    const auto since = std::chrono::steady_clock::now() - start;
+    const std::int64_t due = std::min<std::int64_t>(items, since / interval);
+    if (due > sent) send(sent, due);
+    sent = std::max(sent, due);
+  }
+}
 
 // ---- contests
 

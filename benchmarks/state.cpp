@@ -1,5 +1,5 @@
-// state: what a batch and a checkpoint cost by how much is kept and how much of it changes. Keys
-// are texts of 8 bytes, state is an int64.
+// state: what a batch and a checkpoint cost by how much is kept and how much of it changes, in
+// memory and, where that is linked, in RocksDB. Keys are texts of 8 bytes, state is an int64.
 
 #include <millrace/testing.hpp>
 
@@ -35,8 +35,10 @@ double resident_bytes() {
 /// A stream that keeps sums for so many keys.
 class kept_sums {
  public:
-  explicit kept_sums(std::size_t keys)
-      : s_({.master = "local[2]", .batch = 1s}), in_(s_.input<row>()), names_(keys) {
+  kept_sums(std::size_t keys, const std::string& store)
+      : s_({.master = "local[2]", .batch = 1s, .conf = {{"streaming.state.store", store}}}),
+        in_(s_.input<row>()),
+        names_(keys) {
     for (std::size_t i = 0; i < keys; ++i) {
       char text[16];
       std::snprintf(text, sizeof text, "%08zx", i * 2654435761U % (std::size_t{1} << 32));
@@ -119,29 +121,37 @@ double touching(kept_sums& sums, std::size_t keys, std::size_t changed) {
   return bench::median(times);
 }
 
+void measure(const std::string& store) {
+  std::printf("%s\n", store.c_str());
+  std::printf("%12s %16s %22s %14s %18s %14s\n", "keys", "bytes a key", "batch of 100 k, ms",
+              "whole, ms", "1 k changed, ms", "bytes");
+  for (const std::size_t keys : {std::size_t{1'000}, few, many}) {
+    const double before = resident_bytes();
+    kept_sums sums(keys, store);
+    // Less the names, which the program keeps.
+    const double bytes = (resident_bytes() - before) / static_cast<double>(keys) - 8;
+    const double batch = keys < few ? 0 : touching(sums, keys, few);
+    const kept_sums::written whole = sums.checkpoint(true);
+    std::vector<double> times;
+    std::uint64_t size = 0;
+    for (std::size_t i = 0; i < rounds; ++i) {
+      sums.touch(i, 1'000, keys / 1'000);
+      const kept_sums::written changed = sums.checkpoint(false);
+      times.push_back(changed.ms);
+      size = changed.bytes;
+    }
+    std::printf("%12zu %16.1f %22.2f %14.1f %18.2f %14llu\n", keys, bytes, batch, whole.ms,
+                bench::median(times), static_cast<unsigned long long>(size));
+  }
+}
+
 }  // namespace
 
 int main() {
   return bench::run_program([] {
-    std::printf("%12s %16s %22s %14s %18s %14s\n", "keys", "bytes a key", "batch of 100 k, ms",
-                "whole, ms", "1 k changed, ms", "bytes");
-    for (const std::size_t keys : {std::size_t{1'000}, few, many}) {
-      const double before = resident_bytes();
-      kept_sums sums(keys);
-      // Less the names, which the program keeps.
-      const double bytes = (resident_bytes() - before) / static_cast<double>(keys) - 8;
-      const double batch = keys < few ? 0 : touching(sums, keys, few);
-      const kept_sums::written whole = sums.checkpoint(true);
-      std::vector<double> times;
-      std::uint64_t size = 0;
-      for (std::size_t i = 0; i < rounds; ++i) {
-        sums.touch(i, 1'000, keys / 1'000);
-        const kept_sums::written changed = sums.checkpoint(false);
-        times.push_back(changed.ms);
-        size = changed.bytes;
-      }
-      std::printf("%12zu %16.1f %22.2f %14.1f %18.2f %14llu\n", keys, bytes, batch, whole.ms,
-                  bench::median(times), static_cast<unsigned long long>(size));
-    }
+    measure("memory");
+#ifdef MILLRACE_BENCH_ROCKSDB
+    measure("rocksdb");
+#endif
   });
 }

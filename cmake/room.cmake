@@ -63,16 +63,16 @@ function(millrace_gtest name)
   add_executable(${name} ${arg_SOURCES})
   target_include_directories(${name} PRIVATE ${millrace_SOURCE_DIR}/src)
   target_link_libraries(${name} PRIVATE ${arg_LINK} GTest::gtest_main)
-  millrace_compile_settings(${name})
+  millrace_test_settings(${name})
 
   # In a filter, `*Threads/*` is a typed suite: its name gets a number.
   set(threads "*Threads.*:*Threads/*")
   set(heavy "*Heavy.*:*Heavy/*")
   include(GoogleTest)
   gtest_discover_tests(${name} TEST_FILTER "-${threads}:${heavy}" TEST_LIST ${name}_list
-    DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 120)
+    DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 300)
   gtest_discover_tests(${name} TEST_FILTER "${threads}" TEST_LIST ${name}_threads_list
-    DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 120 LABELS threads)
+    DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 300 LABELS threads)
   gtest_discover_tests(${name} TEST_FILTER "${heavy}" TEST_LIST ${name}_heavy_list
     DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 600 LABELS heavy)
 endfunction()

@@ -25,3 +25,10 @@ function(millrace_compile_settings target)
     -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion
     $<$<BOOL:${MILLRACE_WARNINGS_AS_ERRORS}>:-Werror>)
 endfunction()
+
+# As everything of ours, but optimised as MILLRACE_TEST_OPTIMISATION says: tests are most of what is
+# compiled and run but once, so that what makes them fast costs more time than it saves.
+function(millrace_test_settings target)
+  millrace_compile_settings(${target})
+  target_compile_options(${target} PRIVATE ${MILLRACE_TEST_OPTIMISATION})
+endfunction()

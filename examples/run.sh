@@ -46,6 +46,10 @@ case $example in
       sleep 0.1
     done
     grep -qF '{"item":8,"times":1}' "$here"/totals/FilesToJson.clicked.*.json ;;
+  network_word_join_sentiments)
+    printf 'sunshine\t3\nrain\t-1\n' >"$here/sentiments"
+    serve 1; start 127.0.0.1 "$port" "$here/sentiments"
+    echo 'rain rain sunshine nothing' >&3; await '^\(3,sunshine\)$'; await '^\(-2,rain\)$' ;;
   page_views) start; await '^\(/news,[0-9]+\)$'; await 'Ada|Grace|Edsger' ;;
   queue_stream) start; await '^\(9,100\)$'; wait "$program"; exit ;;  # ends by itself
   raw_grep)

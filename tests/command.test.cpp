@@ -94,7 +94,7 @@ TEST_F(Command, retries_parked_batches) {
   EXPECT_EQ(wrong.status, 1);
   expect_in("no batch of this time is parked: 3000 ms", wrong);
   EXPECT_EQ(millrace("batches retry" + two).status, 0);
-  expect_in("2000 ms  runs again at the next start", millrace("batches list " + directory_));
+  expect_in("2000 ms  parked, to be run again: ", millrace("batches list " + directory_));
   expect_in("runs again    2000 ms", millrace("checkpoint plan " + directory_));
   run(1, false);
   EXPECT_EQ(millrace("batches list " + directory_).printed, "");
@@ -122,6 +122,22 @@ TEST_F(Command, says_what_is_wrong) {
   EXPECT_EQ(verify.status, 1);
   expect_in("damaged", verify);
   expect_in(newest, verify);
+}
+
+TEST_F(Command, submit_hands_its_options_to_the_program) {
+  const result ran = millrace(
+      "submit --master 'local[3]' --conf a=b --conf=c=d --checkpoint here /bin/echo --conf mine -- "
+      "x");
+  EXPECT_EQ(ran.status, 0);
+  EXPECT_EQ(ran.printed,
+            "--master local[3] --checkpoint here --conf a=b --conf c=d --conf mine -- x\n");
+  EXPECT_EQ(millrace("submit echo 1").printed, "1\n") << "found as a shell finds it";
+  EXPECT_EQ(millrace("submit").status, 2);
+  expect_in("PROGRAM", millrace("submit"));
+  expect_in("PROGRAM", millrace("submit --help"));
+  const result missing = millrace("submit ./not-there");
+  EXPECT_EQ(missing.status, 1);
+  expect_in("the program can't be run (No such file or directory): ./not-there", missing);
 }
 
 TEST_F(Command, dead_letters_are_listed_shown_and_replayed) {

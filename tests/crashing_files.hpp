@@ -3,12 +3,16 @@
 #pragma once
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <random>
 #include <set>
 #include <string>
+#include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -23,20 +27,36 @@ class crashing_files final : public detail::file_system {
     all_is_there,        // the process died: what was written was written
     synced_alone,        // the power failed: what was not synced is gone
     last_write_in_half,  // the process died within a write
+    some_synced,         // the power failed: of what was not synced anything may be there
   };
 
   /// Counts changes from here on; at the n-th the process dies: it throws, and so does all later.
-  void die_at(std::int64_t n, after_crash how) {
+  /// `seed`: which of the states that a disk may have then.
+  void die_at(std::int64_t n, after_crash how, std::uint64_t seed = 0) {
     const std::lock_guard lock(mutex_);
     changes_ = 0;
     die_at_ = n;
     how_ = how;
+    random_.seed(seed);
   }
-  /// At the n-th change alone an error is thrown.
-  void fail_at(std::int64_t n) {
+  /// What a change that fails says.
+  enum class failure {
+    io,                 // EIO
+    full,               // ENOSPC
+    read_only,          // EROFS
+    full_within_write,  // ENOSPC, after the first half of what was to be written
+  };
+  /// The n-th change alone fails.
+  void fail_at(std::int64_t n, failure how = failure::io) {
     const std::lock_guard lock(mutex_);
     changes_ = 0;
     fail_at_ = n;
+    failure_ = how;
+  }
+  /// From now on there is no room for anything; or there is again.
+  void fill(bool full = true) {
+    const std::lock_guard lock(mutex_);
+    full_ = full;
   }
   bool dead() const {
     const std::lock_guard lock(mutex_);
@@ -61,7 +81,9 @@ class crashing_files final : public detail::file_system {
         file->bytes.resize(file->synced);
       }
     }
+    if (dead_ && how_ == after_crash::some_synced) cut_power();
     durable_.clear();
+    unsynced_names_.clear();
     for (auto& [path, file] : files_) {
       file->synced = file->bytes.size();
       durable_[path] = file;
@@ -105,16 +127,20 @@ class crashing_files final : public detail::file_system {
   }
   std::unique_ptr<detail::output_file> create(std::string_view path) override {
     const std::lock_guard lock(mutex_);
-    change("creating", path);
-    auto file = std::make_shared<content>();
-    files_[std::string(path)] = file;
-    return std::make_unique<output>(*this, std::string(path), std::move(file));
+    return create_locked(path);
+  }
+  std::unique_ptr<detail::output_file> create_new(std::string_view path) override {
+    const std::lock_guard lock(mutex_);
+    if (files_.contains(std::string(path)))
+      throw error("creating failed (File exists): \"" + std::string(path) + "\"");
+    return create_locked(path);
   }
   void rename(std::string_view from, std::string_view to) override {
     const std::lock_guard lock(mutex_);
     change("renaming", from);
     const auto found = files_.find(std::string(from));
     if (found == files_.end()) throw error("nothing to rename: " + std::string(from));
+    unsynced_names_.push_back({std::string(from), std::string(to), found->second});
     files_[std::string(to)] = found->second;
     files_.erase(found);
   }
@@ -129,6 +155,7 @@ class crashing_files final : public detail::file_system {
   void remove_tree(std::string_view path) override {
     const std::lock_guard lock(mutex_);
     change("removing", path);
+    unsynced_names_.push_back({std::string(path), {}, nullptr});
     files_.erase(std::string(path));
   }
   void sync_directory(std::string_view directory) override {
@@ -138,6 +165,9 @@ class crashing_files final : public detail::file_system {
     std::erase_if(durable_, [&](const auto& one) { return one.first.starts_with(prefix); });
     for (const auto& [path, file] : files_)
       if (path.starts_with(prefix)) durable_[path] = file;
+    std::erase_if(unsynced_names_, [&](const name_change& one) {
+      return (one.to.empty() ? one.from : one.to).starts_with(prefix);
+    });
   }
   std::unique_ptr<detail::file_lock> lock(std::string_view path) override {
     const std::lock_guard lock(mutex_);
@@ -150,6 +180,12 @@ class crashing_files final : public detail::file_system {
   struct content {
     std::string bytes;
     std::size_t synced = 0;
+  };
+  /// A file got its name, another one, or lost it.
+  struct name_change {
+    std::string from;  // empty: it was created
+    std::string to;    // empty: it was removed
+    std::shared_ptr<content> file;
   };
   struct held final : detail::file_lock {
     held(crashing_files& of, std::string name) : files(of), path(std::move(name)) {}
@@ -182,9 +218,12 @@ class crashing_files final : public detail::file_system {
         : files_(files), path_(std::move(path)), file_(std::move(file)) {}
     void write(std::string_view bytes) override {
       const std::lock_guard lock(files_.mutex_);
-      const bool half =
-          files_.changes_ + 1 == files_.die_at_ && files_.how_ == after_crash::last_write_in_half;
+      const std::int64_t now = files_.changes_ + 1;
+      const bool half = (now == files_.die_at_ && files_.how_ == after_crash::last_write_in_half) ||
+                        (now == files_.fail_at_ && files_.failure_ == failure::full_within_write) ||
+                        files_.full_;
       if (half) file_->bytes += bytes.substr(0, bytes.size() / 2);
+      if (now == files_.die_at_ && files_.how_ == after_crash::some_synced) file_->bytes += bytes;
       files_.change("writing", path_);
       file_->bytes += bytes;
     }
@@ -205,6 +244,61 @@ class crashing_files final : public detail::file_system {
     std::shared_ptr<content> file_;
   };
 
+  std::unique_ptr<detail::output_file> create_locked(std::string_view path) {
+    change("creating", path);
+    auto file = std::make_shared<content>();
+    unsynced_names_.push_back({{}, std::string(path), file});
+    files_[std::string(path)] = file;
+    return std::make_unique<output>(*this, std::string(path), std::move(file));
+  }
+
+  /// What a disk may show when the power comes back: of the changes of names all, none, those up to
+  /// one, or any of them; of each file's bytes behind its last sync none, all, those up to a
+  /// sector, or the length with any sectors zero.
+  void cut_power() {
+    const auto chance = [this](std::uint64_t of) { return random_() % of == 0; };
+    const std::size_t ordered = random_() % (unsynced_names_.size() + 1);
+    const bool any = chance(2);
+    files_ = durable_;
+    for (std::size_t i = 0; i < unsynced_names_.size(); ++i) {
+      if (any ? chance(2) : i >= ordered) continue;
+      const name_change& one = unsynced_names_[i];
+      if (!one.from.empty()) files_.erase(one.from);
+      if (!one.to.empty()) files_[one.to] = one.file;
+    }
+    std::map<const content*, std::shared_ptr<content>> kept;  // one file may have two names
+    for (auto& [path, file] : files_) {
+      std::shared_ptr<content>& copy = kept[file.get()];
+      if (copy == nullptr) {
+        copy = std::make_shared<content>(*file);
+        tear(*copy);
+      }
+      file = copy;
+    }
+  }
+  void tear(content& file) {
+    constexpr std::size_t sector = 512;
+    const std::size_t unsynced = file.bytes.size() - file.synced;
+    if (unsynced == 0) return;
+    switch (random_() % 4) {
+      case 0: file.bytes.resize(file.synced); return;
+      case 1: return;
+      case 2: {
+        const std::size_t sectors = (file.synced + random_() % (unsynced + 1)) / sector;
+        file.bytes.resize(std::max(file.synced, sectors * sector));
+        return;
+      }
+      default: break;
+    }
+    for (std::size_t at = file.synced; at < file.bytes.size();) {
+      const std::size_t end = std::min(file.bytes.size(), (at / sector + 1) * sector);
+      if (random_() % 2 == 0)
+        std::fill(file.bytes.begin() + static_cast<std::ptrdiff_t>(at),
+                  file.bytes.begin() + static_cast<std::ptrdiff_t>(end), '\0');
+      at = end;
+    }
+  }
+
   void check() const {
     if (dead_) throw error("the process is dead");
   }
@@ -215,20 +309,31 @@ class crashing_files final : public detail::file_system {
       dead_ = true;
       throw error("the process dies");
     }
-    if (changes_ == fail_at_)
-      throw error(std::string(what) + " failed (Input/output error): \"" + std::string(path) +
-                  "\"");
+    // What takes no room succeeds on a disk that has none.
+    const bool takes_room =
+        std::string_view(what) != "removing" && std::string_view(what) != "closing";
+    if (changes_ != fail_at_ && !(full_ && takes_room)) return;
+    const failure how = full_ ? failure::full : failure_;
+    const int number = how == failure::io ? EIO : how == failure::read_only ? EROFS : ENOSPC;
+    detail::throw_system_error(std::string(what) + " failed (" +
+                                   std::generic_category().message(number) + "): \"" +
+                                   std::string(path) + "\"",
+                               number);
   }
 
   mutable std::mutex mutex_;
   std::map<std::string, std::shared_ptr<content>> files_;
   std::map<std::string, std::shared_ptr<content>> durable_;  // names that were synced
+  std::vector<name_change> unsynced_names_;                  // since, in their order
+  std::mt19937_64 random_;
   std::set<std::string> locked_;
   bool dead_ = false;
   std::int64_t changes_ = 0;
   std::int64_t syncs_ = 0;
   std::int64_t die_at_ = -1;
   std::int64_t fail_at_ = -1;
+  failure failure_ = failure::io;
+  bool full_ = false;
   after_crash how_ = after_crash::all_is_there;
 };
 

@@ -168,6 +168,28 @@ TEST(Retries, AsManyAttemptsAsTheMasterSays) {
   }
 }
 
+TEST(Retries, a_task_whose_process_was_lost_runs_again_up_to_four_times) {
+  const context sc{{.master = "local[2]"}};  // where a failure has one attempt
+  std::atomic<int> calls = 0;
+  const auto losing = [&](int times) {
+    return sc.parallelize(std::vector<int>{1, 2}, 2).map([&calls, times](int x) {
+      if (x == 2 && calls++ < times) throw detail::process_lost("it is gone");
+      return x;
+    });
+  };
+  EXPECT_EQ(losing(3).count(), 2);
+  EXPECT_EQ(calls, 4);
+  calls = 0;
+  try {
+    losing(99).count();
+    ADD_FAILURE() << "succeeded";
+  } catch (const job_error& e) {
+    EXPECT_NE(std::string(e.what()).find("attempt 4 of 4): it is gone"), std::string::npos)
+        << e.what();
+    EXPECT_EQ(calls, 4);
+  }
+}
+
 TEST(JobEvents, TellTheWholeStoryInOrder) {
   const context sc{{.master = "local[2]"}};
   event_recorder seen(sc);

@@ -11,6 +11,7 @@
 
 #include "millrace/detail/engine/jobs.hpp"
 #include "millrace/testing.hpp"
+#include "state_store_under_test.hpp"
 #include "storage/memory_file.test.hpp"
 #include "streaming/recovery/kept_state.hpp"
 
@@ -44,7 +45,7 @@ class kept_run {
   explicit kept_run(int partitions = 2, const std::string& master = "local[2]")
       : s({.master = master,
            .batch = std::chrono::seconds(1),
-           .conf = {{"default.parallelism", std::to_string(partitions)}}}) {}
+           .conf = {{"default.parallelism", std::to_string(partitions)}, test::state_store()}}) {}
 
   stream_fixture s;
 

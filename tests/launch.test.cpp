@@ -93,8 +93,8 @@ TEST(LaunchThreads, a_checkpoint_directory_is_made_and_used) {
   const auto l = run({"--checkpoint", name.c_str()}, one_batch);
   EXPECT_EQ(l.result, 0);
   EXPECT_EQ(l.printed, "");
-  EXPECT_TRUE(std::filesystem::exists(directory / "checkpoint-0000000001"));
-  EXPECT_TRUE(std::filesystem::exists(directory / "log-0000000001"));
+  EXPECT_TRUE(std::filesystem::exists(directory / "checkpoint-0000000002"));
+  EXPECT_TRUE(std::filesystem::exists(directory / "log-0000000002"));
   std::filesystem::remove_all(directory.parent_path());
   const auto refused = run({"--checkpoint", "/proc/no/such"}, one_batch);
   EXPECT_NE(refused.result, 0);

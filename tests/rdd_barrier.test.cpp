@@ -79,6 +79,23 @@ TEST(RddBarrierThreads, when_one_fails_all_run_again) {
   EXPECT_EQ(counted.value(), 3);
 }
 
+TEST(RddBarrierThreads, when_the_process_of_one_is_lost_all_run_again) {
+  const context sc{{.master = "local[2]"}};
+  std::atomic<int> lost{0};
+  const auto seen = sc.range(0, 2, 1, 2)
+                        .barrier()
+                        .map_partitions([&lost](partition_rows<std::int64_t>& rows) {
+                          const auto tasks = barrier_tasks::current();
+                          tasks.wait();
+                          if (tasks.partition() == 1 && lost.fetch_add(1) < 2)
+                            throw detail::process_lost("it is gone");
+                          return tasks.all_gather(std::to_string(*rows.begin()));
+                        })
+                        .collect();
+  EXPECT_EQ(seen, (strings{"0", "1", "0", "1"}));
+  EXPECT_EQ(lost, 3);
+}
+
 TEST(RddBarrierThreads, a_failure_frees_those_who_wait_and_is_told) {
   const context sc{{.master = "local[4]"}};
   const auto stuck =

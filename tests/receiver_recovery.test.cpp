@@ -17,6 +17,7 @@
 #include "millrace/socket.hpp"
 #include "socket_peer.hpp"
 #include "stream_on_manual_clock.hpp"
+#include "streaming/recovery/parked_batches.hpp"
 
 namespace millrace {
 namespace {
@@ -75,10 +76,11 @@ struct database {
 /// One life of a program.
 class life {
  public:
-  explicit life(crashing_files& files, bool logging = true)
+  explicit life(crashing_files& files, const char* on_failure = "stop")
       : clock_(detail::time_point_ms(0s)),
         sc_(test::stream_on_manual_clock::make_context(
-            &clock_, {{"streaming.receiver.writeAheadLog.enable", logging ? "true" : "false"},
+            &clock_, {{"streaming.receiver.writeAheadLog.enable", "true"},
+                      {"streaming.onBatchFailure", on_failure},
                       {"streaming.checkpoint.interval", "2s"}})),
         ssc(sc_, 1s) {
     ssc.core()->checkpoint("mem/checkpoint");
@@ -266,6 +268,61 @@ TEST_F(ReceiverRecoveryThreads, segments_go_once_no_checkpoint_needs_them) {
     most = std::max(most, bytes);
   }
   EXPECT_LT(most, std::size_t{256} << 20);  // of 480 MiB
+}
+
+TEST_F(ReceiverRecoveryThreads, segments_go_while_a_batch_is_parked_but_for_what_it_reads) {
+  const auto fails = std::make_shared<bool>(true);
+  const std::string large(std::size_t{8} << 20, 'x');
+  const auto build = [&](life& one, const std::shared_ptr<given>& source) {
+    one.ssc.receiver_stream(source)
+        .map([fails](const std::string& row) {
+          if (*fails && row == "bad") throw std::runtime_error("not today");
+          return row.substr(0, 10);
+        })
+        .write(database<std::string>{kept});
+    one.start();
+    source->await_start();
+  };
+  const auto bytes = [&] {
+    std::size_t sum = 0;
+    for (const auto& segment : files.list("mem/checkpoint/received/receiver_stream-0"))
+      sum += segment.size;
+    return sum;
+  };
+  {
+    life one(files, "park");
+    const auto source = std::make_shared<given>();
+    build(one, source);
+    EXPECT_TRUE(source->store_all({"bad"}));
+    one.batches(1);
+    std::size_t most = 0;
+    for (int i = 0; i < 60; ++i) {
+      EXPECT_TRUE(source->store_all({large}));
+      one.batches(1);
+      most = std::max(most, bytes());
+    }
+    EXPECT_LT(most, std::size_t{320} << 20);  // of 480 MiB
+    EXPECT_EQ(kept->all().size(), 60U);
+  }
+  files.restart();
+  life two(files, "park");
+  const auto source = std::make_shared<given>();
+  build(two, source);
+  EXPECT_TRUE(source->store_all({"good"}));
+  two.batches(1);
+  EXPECT_EQ(kept->all().back(), "good");
+  *fails = false;
+  detail::retry_parked(files, "mem/checkpoint", batch_time(1s));
+  two.batches(1);
+  EXPECT_EQ(kept->all().front(), "bad");
+  EXPECT_EQ(kept->all().size(), 62U);
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_TRUE(source->store_all({large}));
+    two.batches(1);
+  }
+  EXPECT_GT(files.list("mem/checkpoint/received/receiver_stream-0").front().path,
+            "mem/checkpoint/received/receiver_stream-0/received-00000001");
+  EXPECT_FALSE(kept->twice);
 }
 
 TEST_F(ReceiverRecoveryThreads, without_a_checkpoint_directory_the_log_is_refused) {

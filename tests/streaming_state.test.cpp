@@ -9,6 +9,7 @@
 
 #include "millrace/error.hpp"
 #include "millrace/testing.hpp"
+#include "state_store_under_test.hpp"
 
 namespace millrace {
 namespace {
@@ -21,7 +22,8 @@ using lists = std::vector<std::vector<T>>;
 using word_count = std::pair<std::string, int>;
 
 testing::stream_fixture fixture(const std::string& master = "local[2]") {
-  return stream_fixture({.master = master, .batch = 1s, .conf = {{"default.parallelism", "2"}}});
+  return stream_fixture(
+      {.master = master, .batch = 1s, .conf = {{"default.parallelism", "2"}, test::state_store()}});
 }
 
 std::optional<int> add(std::span<const int> values, std::optional<int> before) {

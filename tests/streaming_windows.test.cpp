@@ -8,6 +8,7 @@
 
 #include "millrace/error.hpp"
 #include "millrace/testing.hpp"
+#include "state_store_under_test.hpp"
 
 namespace millrace {
 namespace {
@@ -21,7 +22,9 @@ using word_count = std::pair<std::string, int>;
 
 template <class T, class Operation>
 auto run(const lists<T>& in, Operation operation, int more = 0) {
-  stream_fixture s{{.master = "local[2]", .batch = 1s, .conf = {{"default.parallelism", "2"}}}};
+  stream_fixture s{{.master = "local[2]",
+                    .batch = 1s,
+                    .conf = {{"default.parallelism", "2"}, test::state_store()}}};
   auto input = s.input<T>();
   auto seen = s.collect(operation(input));
   s.feed(input, in);
@@ -86,7 +89,7 @@ TEST(StreamingWindows, keys_leave_without_an_inverse_and_stay_with_one) {
 }
 
 TEST(StreamingWindows, partitions_and_partitioners_may_be_given) {
-  stream_fixture s{{.master = "local[2]", .batch = 1s}};
+  stream_fixture s{{.master = "local[2]", .batch = 1s, .conf = {test::state_store()}}};
   auto in = s.input<word_count>();
   const millrace::window w{.length = 2s};
   std::vector<int> partitions;
@@ -224,7 +227,7 @@ TEST(StreamingWindows, with_an_inverse_for_any_length_and_slide) {
 TEST(StreamingWindows, a_key_that_changed_costs_log2_of_the_slides_at_most) {
   for (const int slides : {2, 5, 8, 30, 64, 300}) {
     std::atomic<int> calls{0};
-    stream_fixture s{{.master = "local[1]", .batch = 1s}};
+    stream_fixture s{{.master = "local[1]", .batch = 1s, .conf = {test::state_store()}}};
     auto in = s.input<std::pair<int, int>>();
     auto sums = in.reduce_by_key_and_window([&calls](int a, int b) { return ++calls, a + b; },
                                             {.length = slides * 1s}, 1);
@@ -244,7 +247,7 @@ TEST(StreamingWindows, a_key_that_changed_costs_log2_of_the_slides_at_most) {
 }
 
 TEST(StreamingWindows, an_output_that_reads_a_part_leaves_no_state_behind) {
-  stream_fixture s{{.master = "local[2]", .batch = 1s}};
+  stream_fixture s{{.master = "local[2]", .batch = 1s, .conf = {test::state_store()}}};
   auto in = s.input<word_count>();
   auto sums = in.reduce_by_key_and_window(std::plus<>{}, std::minus<>{}, {.length = 3s}, 4);
   std::vector<std::weak_ptr<const detail::node>> made;
@@ -263,7 +266,7 @@ TEST(StreamingWindows, an_output_that_reads_a_part_leaves_no_state_behind) {
 }
 
 TEST(StreamingWindows, misuse_is_refused_in_words) {
-  stream_fixture s{{.master = "local[2]", .batch = 2s}};
+  stream_fixture s{{.master = "local[2]", .batch = 2s, .conf = {test::state_store()}}};
   auto in = s.input<word_count>();
   EXPECT_THROW(in.window({.length = 3s}), usage_error);
   EXPECT_THROW(in.window({.length = 4s, .slide = 3s}), usage_error);

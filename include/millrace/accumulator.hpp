@@ -1,10 +1,13 @@
 // Sums on the side: tasks add, the driver reads.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "millrace/detail/dataset/row_buffer.hpp"
 #include "millrace/detail/dataset/row_traits.hpp"
@@ -45,7 +48,8 @@ constexpr bool can_be_kept() {
 /// lost shuffle output is computed again.
 ///
 /// In a stream with a checkpoint directory the value comes back when the program is started again,
-/// as the last batch that was done left it: it needs a name, and a type that is a number, text, a
+/// as the batches that were done left it, and what a batch that is parked added is taken back: it
+/// needs a name, and a type that is a number, text, a
 /// duration, has a codec, or is a container of those.
 template <class T>
 class accumulator {
@@ -56,7 +60,9 @@ class accumulator {
   const accumulator& operator+=(U&& update) const {
     if (void* mine = detail::update_in_task(state_))
       *static_cast<T*>(mine) += std::forward<U>(update);
-    else state_->add(std::forward<U>(update));
+    else
+      detail::accumulator_tally::count(
+          state_, [&](const detail::accumulator_tally* by) { state_->add(update, by); });
     return *this;
   }
 
@@ -83,7 +89,26 @@ class accumulator {
     shared(std::string name, T initial)
         : accumulated(std::move(name)), value_(std::move(initial)) {}
     std::shared_ptr<void> zero() const override { return std::make_shared<T>(); }
-    void merge(const void* from_task) override { add(*static_cast<const T*>(from_task)); }
+    void merge(const void* from_task, const detail::accumulator_tally* by) override {
+      add(*static_cast<const T*>(from_task), by);
+    }
+    void settle(const detail::accumulator_tally& by) override {
+      const std::lock_guard lock(mutex_);
+      const auto part = part_of(by);
+      if (part == parts_.end()) return;
+      if (parts_.size() == 1) settled_.reset();  // it is all there is
+      else *settled_ += part->second;
+      parts_.erase(part);
+    }
+    void drop(const detail::accumulator_tally& by) override {
+      const std::lock_guard lock(mutex_);
+      const auto part = part_of(by);
+      if (part == parts_.end()) return;
+      parts_.erase(part);
+      value_ = *settled_;
+      for (const auto& other : parts_) value_ += other.second;
+      if (parts_.empty()) settled_.reset();
+    }
     std::string signature() const override {
       if constexpr (detail::can_be_kept<T>()) return detail::signature_of(detail::row_type_of<T>());
       else return {};
@@ -91,7 +116,7 @@ class accumulator {
     void write(byte_writer& to) const override {
       const std::lock_guard lock(mutex_);
       if constexpr (detail::can_be_kept<T>()) {
-        detail::encode_row(detail::row_type_of<T>(), &value_, to);
+        detail::encode_row(detail::row_type_of<T>(), settled_ ? &*settled_ : &value_, to);
       }
     }
     void read(byte_reader& from) override {
@@ -105,9 +130,17 @@ class accumulator {
       }
     }
     template <class U>
-    void add(U&& update) {
+    void add(const U& update, const detail::accumulator_tally* by) {
       const std::lock_guard lock(mutex_);
-      value_ += std::forward<U>(update);
+      if (by != nullptr) {
+        if (!settled_) settled_ = value_;
+        auto part = part_of(*by);
+        if (part == parts_.end()) part = parts_.insert(part, {by, T()});
+        part->second += update;
+      } else if (settled_) {
+        *settled_ += update;
+      }
+      value_ += update;
     }
     T value() const {
       const std::lock_guard lock(mutex_);
@@ -116,11 +149,21 @@ class accumulator {
     void reset() {
       const std::lock_guard lock(mutex_);
       value_ = T();
+      parts_.clear();
+      settled_.reset();
     }
 
    private:
+    using parts = std::vector<std::pair<const detail::accumulator_tally*, T>>;
+    auto part_of(const detail::accumulator_tally& by) {
+      return std::find_if(parts_.begin(), parts_.end(),
+                          [&](const auto& one) { return one.first == &by; });
+    }
+
     mutable std::mutex mutex_;
     T value_;
+    parts parts_;               // of `value_`, that are not settled
+    std::optional<T> settled_;  // `value_` without them; none: there are none
   };
 
   std::shared_ptr<shared> state_;

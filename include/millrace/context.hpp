@@ -5,6 +5,7 @@
 #include <initializer_list>
 #include <iterator>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -34,27 +35,28 @@ class context {
  public:
   explicit context(context_options options);
 
-  /// A dataset of the rows of any range, cut into `slices` partitions of nearly equal size, in
-  /// order (default: `default_parallelism()`). The rows are copied now; what they view is copied
+  /// A dataset of the rows of any range, cut into `slices` (> 0) partitions of nearly equal size,
+  /// in order (default: `default_parallelism()`). The rows are copied now; what they view is copied
   /// too.
   template <class Range>
     requires requires(const Range& r) { std::begin(r), std::end(r); }
-  auto parallelize(const Range& range, int slices = 0) const {
+  auto parallelize(const Range& range, std::optional<int> slices = {}) const {
     using T = std::decay_t<decltype(*std::begin(range))>;
     return parallelize_between<T>(std::begin(range), std::end(range), slices);
   }
   template <class T>
-  rdd<T> parallelize(std::initializer_list<T> list, int slices = 0) const {
+  rdd<T> parallelize(std::initializer_list<T> list, std::optional<int> slices = {}) const {
     return parallelize_between<T>(list.begin(), list.end(), slices);
   }
   /// sc.parallelize({"a", "b"}): pointers cannot be rows, what they point at can.
-  rdd<std::string> parallelize(std::initializer_list<const char*> list, int slices = 0) const {
+  rdd<std::string> parallelize(std::initializer_list<const char*> list,
+                               std::optional<int> slices = {}) const {
     return parallelize_between<std::string>(list.begin(), list.end(), slices);
   }
 
   /// begin, begin + step, … before `end`; made while it is read. `step` may be negative, not zero.
   rdd<std::int64_t> range(std::int64_t begin, std::int64_t end, std::int64_t step = 1,
-                          int slices = 0) const;
+                          std::optional<int> slices = {}) const;
   rdd<std::int64_t> range(std::int64_t end) const { return range(0, end); }
 
   /// A dataset without partitions.
@@ -91,8 +93,15 @@ class context {
   /// The partitions of all, one after another.
   template <class T, class... More>
   rdd<T> union_of(const rdd<T>& first, const More&... more) const {
-    return rdd<T>(
-        detail::union_of(core_, detail::row_type_of<T>(), {first.node(), more.node()...}));
+    static_assert((std::is_same_v<More, rdd<T>> && ...),
+                  "millrace: a union is of datasets with rows of one type; map them to it first.");
+    return union_of(std::vector<rdd<T>>{first, more...});
+  }
+  template <class T>
+  rdd<T> union_of(const std::vector<rdd<T>>& all) const {
+    std::vector<detail::node_ptr> nodes;
+    for (const rdd<T>& one : all) nodes.push_back(one.node());
+    return rdd<T>(detail::union_of(core_, detail::row_type_of<T>(), std::move(nodes)));
   }
 
   /// Where `rdd::checkpoint` writes, in a directory of this run's own; made now. The files stay.
@@ -135,12 +144,12 @@ class context {
 
  private:
   template <class T, class Iterator, class End>
-  rdd<T> parallelize_between(Iterator at, End end, int slices) const {
+  rdd<T> parallelize_between(Iterator at, End end, std::optional<int> slices) const {
     detail::row_buffer all(detail::row_type_of<T>());
     for (; at != end; ++at) detail::add_row<T>(all, *at);
     return rdd<T>(parallelize_rows(std::move(all), slices));
   }
-  detail::node_ptr parallelize_rows(detail::row_buffer all, int slices) const;
+  detail::node_ptr parallelize_rows(detail::row_buffer all, std::optional<int> slices) const;
 
   std::shared_ptr<detail::engine> core_;
 };

@@ -292,8 +292,8 @@ class dstream {
         "std::optional<S>) and returns std::optional<S>.");
     return dstream<std::pair<K, S>>(detail::update_state_stream(
         node_, detail::row_type_of<std::pair<K, S>>(), detail::update_of<V, S>(std::move(f)),
-        options.idle == idle::call, initial_of(options),
-        partitioner_of<K>(by_default(options.partitions))));
+        options.idle == idle::call ? detail::idle_keys::called : detail::idle_keys::skipped,
+        initial_of(options), partitioner_of<K>(by_default(options.partitions))));
   }
   /// What `f(const K&, const V* value, mr::state<S>&)` gives for each row, in order within a
   /// partition: a row, a std::optional of one, or nothing. A key that was idle for longer than
@@ -367,7 +367,9 @@ class dstream {
   template <class Partitioner>
     requires detail::pair_row<T>
   dstream partition_by(Partitioner by) const {
-    return each("partition_by", [by](const rdd<T>& r) { return r.partition_by(by); });
+    return by_key(
+        "partition_by", [](const rdd<T>& r, const auto& to) { return r.partition_by(to); },
+        std::move(by));
   }
 
   /// Pairs of values that have the same key in the same batch. Widen a stream with a window first
@@ -493,15 +495,16 @@ class dstream {
             detail::missing_parent missing = detail::missing_parent::gives_none) const {
     return detail::derive<T>({node_}, operation, missing, std::move(f));
   }
-  /// A stream of f(dataset, number of partitions or partitioner).
+  /// A stream of f(dataset, partitioner).
   template <class F, class... P>
   auto by_key(std::string_view operation, F f, P... partitions) const {
-    const auto by = number_or_partitioner(partitions...);
+    const any_partitioner by(partitioner_of<typename detail::pair_types<T>::key>(partitions...));
     return each(operation, [f, by](const rdd<T>& r) { return f(r, by); });
   }
   template <class W, class F, class... P>
   auto with(const dstream<W>& other, std::string_view operation, F f, P... partitions) const {
-    const auto by = number_or_partitioner(partitions...);
+    static_assert(sizeof(detail::other_value<T, W>) != 0);
+    const any_partitioner by(partitioner_of<typename detail::pair_types<T>::key>(partitions...));
     return detail::derive<T, W>({node_, other.node()}, operation,
                                 detail::missing_parent::is_an_error,
                                 [f, by](const rdd<T>& a, const rdd<W>& b) { return f(a, b, by); });

@@ -29,8 +29,8 @@ namespace millrace::file {
 /// written (a full disk, say) the batch fails with the system's words, and no file of it is seen.
 ///
 /// What it must know is kept in `<directory>/_millrace`, which readers of directories skip as
-/// hidden: see docs/formats/file_sink.md. Several streams and programs may share a directory, not
-/// two running programs of one name.
+/// hidden: see docs/formats/file_sink.md. Several streams and programs may share a directory; of
+/// two running programs of one name the older one fails.
 struct text {
   using record_type = std::string_view;
 
@@ -52,6 +52,7 @@ struct text {
   void commit(const output_id& batch, const std::vector<detail::written_files>& files) const {
     detail::commit_files(output(), batch, files);
   }
+  void ended(const output_id& last) const { detail::show_held_files(output(), last); }
 
  private:
   detail::file_output output() const { return {directory, write, state}; }
@@ -115,6 +116,7 @@ struct json<void> {
   void commit(const output_id& batch, const std::vector<detail::written_files>& files) const {
     detail::commit_files(output(), batch, files);
   }
+  void ended(const output_id& last) const { detail::show_held_files(output(), last); }
 
  private:
   detail::file_output output() const { return {directory, write, state}; }
@@ -181,6 +183,7 @@ struct csv<void> {
   void commit(const output_id& batch, const std::vector<detail::written_files>& files) const {
     detail::commit_files(output(), batch, files);
   }
+  void ended(const output_id& last) const { detail::show_held_files(output(), last); }
 
  private:
   detail::file_output output() const { return {directory, write, state}; }

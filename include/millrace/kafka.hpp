@@ -55,6 +55,7 @@ struct record {
 struct topic_partition {
   std::string topic{};
   int partition = 0;
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes the 0 in <=> for a pointer
   friend auto operator<=>(const topic_partition&, const topic_partition&) = default;
 };
 
@@ -192,9 +193,10 @@ enum class delivery { exactly_once, at_least_once };
 /// and restarted between. The transaction is called "millrace.<application>.<operation>", and so is
 /// the consumer group in which the sink keeps the time of the newest batch: the program's name and
 /// the stream's (`named`) must stay the same and be no other program's. A second program of that
-/// name fences the first, which ends. A batch's messages are held in memory until it commits. An
-/// outage of the brokers, mid-transaction too, holds the batch up. `at_least_once`: sent while
-/// tasks run and acknowledged when the batch is done; what runs again is sent again.
+/// name fences the first, which ends. A batch's messages wait for its commit in memory, and past
+/// their part of the memory budget on disk. An outage of the brokers, mid-transaction too, holds
+/// the batch up. `at_least_once`: sent while tasks run and acknowledged when the batch is done;
+/// what runs again is sent again.
 struct topic {
   std::string brokers{};
   std::string name{};
@@ -205,10 +207,14 @@ struct topic {
   /// For the engine: shared by copies.
   std::shared_ptr<detail::kafka::sink_state> state = detail::kafka::make_sink_state();
 
+  /// The transactions keep which batch was the last.
+  static constexpr bool commits_in_order = true;
+
   template <class T>
-  detail::kafka::staged_messages_ptr prepare(const output_id& id, partition_rows<T>& rows) const;
-  void commit(const output_id& batch, std::vector<detail::kafka::staged_messages_ptr> all) const;
+  detail::kafka::prepared prepare(const output_id& id, partition_rows<T>& rows) const;
+  void commit(const output_id& batch, std::vector<detail::kafka::prepared> all) const;
   bool committed(const output_id& batch) const;
+  measurement measured(const output_id& batch) const;
 };
 
 }  // namespace millrace::kafka
@@ -234,7 +240,7 @@ std::optional<std::string_view> bytes_of(const T& value, std::string& scratch) {
 class partition_writer {
  public:
   /// Throws usage_error for options that can't be.
-  partition_writer(const millrace::kafka::topic& to, const output_id& id);
+  partition_writer(const millrace::kafka::topic& to, const task_context& task);
   ~partition_writer();
   partition_writer(const partition_writer&) = delete;
   partition_writer& operator=(const partition_writer&) = delete;
@@ -243,44 +249,45 @@ class partition_writer {
   void add(const T& row) {
     if constexpr (std::is_same_v<T, millrace::kafka::message>) {
       add_message({row.key, row.value, row.partition, row.timestamp.time_since_epoch().count()});
-      for (const auto& h : row.headers) messages_->add_header(h.first, h.second);
+      for (const auto& h : row.headers) messages_.add_header(h.first, h.second);
     } else if constexpr (std::is_same_v<T, millrace::kafka::record>) {
       outgoing m{{}, {}, -1, row.timestamp.time_since_epoch().count()};
       if (!row.key_is_null) m.key = row.key;
       if (!row.value_is_null) m.value = row.value;
       add_message(m);
       for (const auto& h : row.headers)
-        messages_->add_header(h.name, h.value_is_null ? std::nullopt : std::optional(h.value));
+        messages_.add_header(h.name, h.value_is_null ? std::nullopt : std::optional(h.value));
     } else if constexpr (is_pair_v<T>) {
       add_message({bytes_of(row.first, key_text_), bytes_of(row.second, value_text_), -1, 0});
     } else {
       add_message({std::nullopt, bytes_of(row, value_text_), -1, 0});
     }
   }
-  /// Exactly once: what the transaction will send. At least once: nothing, it was acknowledged.
-  staged_messages_ptr finish();
+  prepared finish();
 
  private:
   void add_message(const outgoing& m) {
-    if (messages_->bytes() >= send_at_) send();
-    messages_->add(m);
+    if (messages_.bytes() >= pass_on_at) pass_on();
+    messages_.add(m);
   }
-  void send();
+  /// To those that wait for the transaction, or on their way.
+  void pass_on();
 
-  std::shared_ptr<staged_messages> messages_;
-  std::size_t send_at_;  // bytes
+  static constexpr std::size_t pass_on_at = std::size_t{256} << 10;  // bytes
+  const millrace::kafka::topic& to_;
+  const task_context& task_;
+  staged_messages messages_;
   std::string key_text_;
   std::string value_text_;
-  class delivery_in_progress;
-  std::unique_ptr<delivery_in_progress> sending_;  // at least once
+  prepared result_;
 };
 
 }  // namespace millrace::detail::kafka
 
 template <class T>
-millrace::detail::kafka::staged_messages_ptr millrace::kafka::topic::prepare(
-    const output_id& id, partition_rows<T>& rows) const {
-  detail::kafka::partition_writer to(*this, id);
+millrace::detail::kafka::prepared millrace::kafka::topic::prepare(const output_id&,
+                                                                  partition_rows<T>& rows) const {
+  detail::kafka::partition_writer to(*this, rows.task());
   for (const T& row : rows) to.add(row);
   return to.finish();
 }

@@ -46,6 +46,9 @@ class partition_rows {
   partition_rows(const partition_rows&) = delete;
   partition_rows& operator=(const partition_rows&) = delete;
 
+  /// For connectors: the task that computes the partition.
+  const detail::task_context& task() const { return in_.task(); }
+
   iterator begin() { return iterator(*this); }
   iterator end() { return {}; }
 

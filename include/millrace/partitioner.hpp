@@ -14,6 +14,7 @@ namespace millrace {
 /// run.
 struct hash_partitioner {
   int partitions = 1;
+  friend bool operator==(const hash_partitioner&, const hash_partitioner&) = default;
 };
 
 /// A partitioner of any kind: what `rdd::partitioner()` gives. A handle, copied freely.

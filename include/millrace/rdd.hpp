@@ -18,6 +18,7 @@
 #include "millrace/detail/dataset/narrow.hpp"
 #include "millrace/detail/dataset/node.hpp"
 #include "millrace/detail/dataset/operations.hpp"
+#include "millrace/detail/dataset/pair_rows.hpp"
 #include "millrace/detail/dataset/zipping.hpp"
 #include "millrace/detail/engine/folds.hpp"
 #include "millrace/detail/engine/jobs.hpp"
@@ -42,86 +43,6 @@ struct sample_options {
   double fraction = -1;      ///< must be given: of the rows; with replacement, how often each
   std::uint64_t seed = 1;    ///< the same seed on the same partitions chooses the same rows
 };
-
-namespace detail {
-
-template <class T>
-concept pair_row = is_pair_v<T>;
-
-template <class K>
-constexpr void check_key() {
-  static_assert(
-      is_hashable_v<K>,
-      "millrace: this type cannot be a key: it needs == and a hash. Specialise std::hash for "
-      "it, or make it a plain aggregate of values that have one.");
-}
-template <class K>
-constexpr void check_order() {
-  static_assert(is_ordered_v<K>, "millrace: this type has no order: give it operator<.");
-}
-
-// The halves of a pair; for other rows only names, so that declarations can be written.
-struct no_pair {};
-template <class T>
-struct pair_types {
-  using key = no_pair;
-  using value = no_pair;
-};
-template <class K, class V>
-struct pair_types<std::pair<K, V>> {
-  using key = std::remove_const_t<K>;
-  using value = V;
-};
-
-/// The value type of the other side of a join.
-template <class T, class Other>
-struct other_side {
-  static_assert(pair_row<Other> &&
-                    std::is_same_v<typename pair_types<T>::key, typename pair_types<Other>::key>,
-                "millrace: joins and groups are of pairs with the same key type on both sides; map "
-                "the keys of one to the type of the other first.");
-  using value = typename pair_types<Other>::value;
-};
-template <class T, class Other>
-using other_value = typename other_side<T, Other>::value;
-
-template <class Side>
-inline constexpr bool is_dataset_v = false;
-template <class Row>
-inline constexpr bool is_dataset_v<rdd<Row>> = true;
-
-/// What cogroup makes of pairs T and other sides: datasets of pairs, and last perhaps a number of
-/// partitions or a partitioner, which adds no values.
-template <class T, class Side>
-struct side_values {
-  using type = std::tuple<>;
-};
-template <class T, class Other>
-struct side_values<T, rdd<Other>> {
-  using type = std::tuple<other_value<T, Other>>;
-};
-template <class K, class Values>
-struct cogroup_of;
-template <class K, class... V>
-struct cogroup_of<K, std::tuple<V...>> {
-  using row = std::pair<K, std::tuple<std::vector<V>...>>;
-  static constexpr group_loop loop = cogroup_values<K, V...>;
-};
-template <class T, class... Side>
-struct cogrouped
-    : cogroup_of<typename pair_types<T>::key,
-                 decltype(std::tuple_cat(std::declval<std::tuple<typename pair_types<T>::value>>(),
-                                         std::declval<typename side_values<T, Side>::type>()...))> {
-};
-
-template <class Row>
-void add_side(std::vector<node_ptr>& sides, const rdd<Row>& other) {
-  sides.push_back(other.node());
-}
-template <class Partitions>
-void add_side(std::vector<node_ptr>&, const Partitions&) {}
-
-}  // namespace detail
 
 /// A dataset of rows of type T (see docs/guide for what may be a row). A concrete handle: copying
 /// it copies a pointer. Lazy: operations describe, actions run a job on the context and block until
@@ -292,15 +213,13 @@ class rdd {
   }
 
   /// Each row once, in order of its first arrival within its new partition.
-  rdd distinct(int partitions = 0) const {
+  rdd distinct() const { return distinct(detail::default_partitions({node_})); }
+  rdd distinct(int partitions) const {
     detail::check_key<T>();
     detail::aggregator keys;
     keys.key = &node_->rows();
-    return rdd(detail::aggregate_by_key(
-        node_, node_->rows(), "distinct", std::move(keys),
-        partitions == 0
-            ? detail::hash_partitioner_for(node_->rows(), detail::default_partitions({node_}))
-            : detail::hash_partitioner_for(node_->rows(), partitions)));
+    return rdd(detail::aggregate_by_key(node_, node_->rows(), "distinct", std::move(keys),
+                                        detail::hash_partitioner_for(node_->rows(), partitions)));
   }
   /// Rows of both, each once.
   template <class... P>
@@ -389,7 +308,11 @@ class rdd {
     requires detail::pair_row<T>
   {
     using V = typename detail::pair_types<T>::value;
-    auto create = [zero = std::move(zero), f](const V& v) -> V { return detail::call(f, zero, v); };
+    detail::row_buffer kept(detail::row_type_of<V>());  // and what it views
+    detail::add_row<V>(kept, std::move(zero));
+    auto create = [zero = rows<V>(std::move(kept)), f](const V& v) -> decltype(auto) {
+      return detail::call(f, zero.front(), v);
+    };
     return combined<V>("fold_by_key", std::move(create), f, f, partitions...);
   }
   /// seq(U, V) -> U from `zero`, comb(U, U) -> U.
@@ -398,8 +321,10 @@ class rdd {
     requires detail::pair_row<T>
   {
     using V = typename detail::pair_types<T>::value;
-    auto create = [zero = std::move(zero), seq](const V& v) -> U {
-      return detail::call(seq, zero, v);
+    detail::row_buffer kept(detail::row_type_of<U>());
+    detail::add_row<U>(kept, std::move(zero));
+    auto create = [zero = rows<U>(std::move(kept)), seq](const V& v) -> decltype(auto) {
+      return detail::call(seq, zero.front(), v);
     };
     return combined<U>("aggregate_by_key", std::move(create), seq, std::move(comb), partitions...);
   }
@@ -547,8 +472,7 @@ class rdd {
 
   /// Keeps partitions in memory once they were computed.
   rdd cache() const { return persist(millrace::storage_level::memory); }
-  /// Throws usage_error where another level was set before, and for levels that keep nothing in
-  /// memory, which this version lacks.
+  /// Throws usage_error where another level was set before.
   rdd persist(millrace::storage_level level) const {
     node_->keep(level);
     return *this;
@@ -669,14 +593,29 @@ class rdd {
                                 detail::reduce_loop<U, Comb>},
                                std::move(partial)));
   }
-  /// The largest and the smallest row, by `<`. Throw usage_error on an empty dataset.
+  /// The largest and the smallest row, by `<` or by less(const T&, const T&); of equal ones the
+  /// first. Throw usage_error on an empty dataset.
   detail::single<T> max() const {
     detail::check_order<T>();
-    return reduce([](const T& a, const T& b) -> const T& { return a < b ? b : a; });
+    return max(detail::row_less<T>());
+  }
+  template <class Less>
+  detail::single<T> max(Less less) const {
+    check_less<Less>();
+    return reduced("max", [less = std::move(less)](const T& a, const T& b) -> const T& {
+      return detail::call(less, a, b) ? b : a;
+    });
   }
   detail::single<T> min() const {
     detail::check_order<T>();
-    return reduce([](const T& a, const T& b) -> const T& { return b < a ? b : a; });
+    return min(detail::row_less<T>());
+  }
+  template <class Less>
+  detail::single<T> min(Less less) const {
+    check_less<Less>();
+    return reduced("min", [less = std::move(less)](const T& a, const T& b) -> const T& {
+      return detail::call(less, b, a) ? b : a;
+    });
   }
 
   /// f(const T&) on every row, in tasks, for its effects.
@@ -690,6 +629,9 @@ class rdd {
   /// f(mr::partition_rows<T>&) on every partition, for its effects.
   template <class F>
   void for_each_partition(F f) const {
+    static_assert(std::is_invocable_v<const F&, partition_rows<T>&>,
+                  "millrace: for_each_partition needs a function of mr::partition_rows<T>&, "
+                  "callable as const F&.");
     detail::count_rows(detail::map_partitions(
         {node_}, node_->rows(), "for_each_partition", detail::keep_function(std::move(f)),
         [](detail::step_state& step, int, detail::partition_input* in) {
@@ -854,7 +796,7 @@ class rdd {
           detail::output<U> out(step, {nullptr, 0, false});
           const auto run = [&](auto&... rows) {
             const auto& function = detail::function_in<Indexed>(step.function);
-            if constexpr (detail::emits<F>) {
+            if constexpr (detail::emits<F, A...>) {
               emit<U> to(out);
               function(index, rows..., to);
               return to.enough();
@@ -878,6 +820,11 @@ class rdd {
                                            detail::number_rows<T>, false, false));
   }
 
+  template <class Less>
+  static constexpr void check_less() {
+    static_assert(std::is_invocable_r_v<bool, const Less&, const T&, const T&>,
+                  "millrace: an order is a function of two rows that returns bool.");
+  }
   static void check_depth(const char* action, int depth) {
     if (depth < 1)
       throw usage_error(std::string(action) +
@@ -899,8 +846,7 @@ class rdd {
   }
   template <class Less>
   rows<T> ordered(std::string_view action, std::int64_t n, Less less, bool descending) const {
-    static_assert(std::is_invocable_r_v<bool, const Less&, const T&, const T&>,
-                  "millrace: an order is a function of two rows that returns bool.");
+    check_less<Less>();
     return rows<T>(detail::take_ordered(node_, action, n,
                                         {detail::keep_function(std::move(less)),
                                          [](const void* f, const void* a, const void* b) -> bool {
@@ -965,10 +911,10 @@ class rdd {
   template <class U, class Seq, class Comb>
   static constexpr void check_aggregate() {
     static_assert(
-        std::is_invocable_v<const Seq&, const U&, const T&> &&
-            std::is_invocable_v<const Comb&, const U&, const U&>,
+        std::is_invocable_r_v<U, const Seq&, const U&, const T&> &&
+            std::is_invocable_r_v<U, const Comb&, const U&, const U&>,
         "millrace: fold and aggregate need functions of the value so far and a row, or of "
-        "two such values.");
+        "two such values, that return such a value.");
   }
   /// A value a partition, each from `zero`.
   template <class U, class Seq>

@@ -1,6 +1,7 @@
 // What `dstream::write` takes: sinks of connectors, and your own.
 #pragma once
 
+#include <chrono>
 #include <concepts>
 #include <memory>
 #include <string>
@@ -12,6 +13,7 @@
 #include "millrace/detail/engine/jobs.hpp"
 #include "millrace/detail/streaming/operations.hpp"
 #include "millrace/partition_rows.hpp"
+#include "millrace/streaming_listener.hpp"
 
 namespace millrace {
 
@@ -42,7 +44,12 @@ concept writing_sink =
 /// driver, with the receipts in the order of partitions and after the batches before. The batch is
 /// an `output_id` (partition -1) or a `batch_time`, whichever the sink takes. Where the sink has
 /// `committed(batch)`, it is asked before anything is prepared: true leaves the batch out. A
-/// `commit` that failed may be called again for the same batch.
+/// `commit` that failed may be called again for the same batch. A sink that knows no more than
+/// which batch it committed last has `static constexpr bool commits_in_order = true`, and failed
+/// batches can't be parked (streaming.onBatchFailure) then. Where it has `ended(id)`, that is
+/// called when the stream was stopped and nothing runs any more, with the time of the last batch
+/// that was begun; not where the stream failed. Where it has `measured(batch)`, an mr::measurement,
+/// that is asked after `commit` where somebody listens.
 template <class S, class T>
 concept committing_sink = requires(const S& sink, const output_id& id, partition_rows<T>& rows) {
   sink.prepare(id, rows);
@@ -59,6 +66,11 @@ concept stream_sink = writing_sink<S, T> || committing_sink<S, T>;
 namespace detail {
 
 std::string application_of(const node_ptr& dataset);
+/// Whether anybody wants events of this dataset's context.
+bool somebody_listens(const node_ptr& dataset);
+/// What a sink measured when it committed a batch, and how long that took.
+void tell_of_commit(const node_ptr& dataset, measurement m, time_point_ms batch,
+                    std::chrono::nanoseconds took);
 /// Returns when the batches before the one whose job this thread runs are done.
 void await_turn_to_commit();
 /// The name that `output_id` gives to an output of this stream that is registered now.
@@ -110,12 +122,23 @@ void write_batch(const void* function, const node_ptr& dataset, time_point_ms ti
          write_partitions(dataset, &tasks, partition_writing<S>::template run<T, true>))
       all.push_back(std::move(*static_cast<typename all_receipts::value_type*>(one.get())));
     await_turn_to_commit();
+    const auto began = std::chrono::steady_clock::now();
     if constexpr (requires { sink.commit(batch, std::move(all)); })
       sink.commit(batch, std::move(all));
     else sink.commit(batch.batch, std::move(all));
+    if (!somebody_listens(dataset)) return;
+    measurement m{operation, {}};
+    if constexpr (requires { m = sink.measured(batch); }) m = sink.measured(batch);
+    tell_of_commit(dataset, std::move(m), time, std::chrono::steady_clock::now() - began);
   } else {
     write_partitions(dataset, &tasks, partition_writing<S>::template run<T, false>);
   }
+}
+
+template <class S>
+void end_writing(const void* function, const std::string& application, time_point_ms last) {
+  const auto& all = function_in<writing<S>>(function);
+  all.sink.ended(output_id{application, all.operation, last, -1, 0});
 }
 
 template <class T, class S>
@@ -127,8 +150,10 @@ void write_stream(const stream_ptr& from, S sink) {
       "parameters, which returns a receipt, and `commit(const mr::output_id&, "
       "std::vector<receipt>)`.");
   std::string name = output_name(from);
-  add_output(from, "write",
-             {keep_function(writing<S>{std::move(sink), std::move(name)}), write_batch<T, S>});
+  output_function f{keep_function(writing<S>{std::move(sink), std::move(name)}), write_batch<T, S>};
+  if constexpr (requires { S::commits_in_order; }) f.in_order = S::commits_in_order;
+  if constexpr (requires(const S& s, const output_id& id) { s.ended(id); }) f.end = end_writing<S>;
+  add_output(from, "write", std::move(f));
 }
 
 }  // namespace detail

@@ -13,6 +13,7 @@
 #include "millrace/detail/dataset/narrow.hpp"
 #include "millrace/detail/streaming/receiving.hpp"
 #include "millrace/receiver.hpp"
+#include "millrace/streaming_listener.hpp"
 
 namespace millrace {
 
@@ -48,6 +49,8 @@ concept receiver_source = requires(const S& source) {
 ///       void start();                                                         // optional
 ///       void resume(const range& last);                                       // optional
 ///       void committed(const range& r);                                       // optional
+///       void stop();                                                          // optional
+///       mr::measurement measured();                                           // optional
 ///       mr::on_bad_record on_bad_record = mr::on_bad_record::fail;            // optional
 ///       int at = 0;
 ///     };
@@ -57,7 +60,9 @@ concept receiver_source = requires(const S& source) {
 /// listeners and back-pressure know how many there are. `start` is called once on the copy of
 /// `next`, when the context starts; it must not block for long. A record that can't be taken `read`
 /// gives to `mr::reject`, with the source's policy. What rows view must live until `read` returns.
-/// What any of them throws fails the batch.
+/// What any of them throws fails the batch. `stop` is called, by any thread, once no further batch
+/// will be made: a `next` that waits for something should return. `measured` is asked after `next`
+/// where somebody listens.
 ///
 /// With a checkpoint directory a range is on the disk before anything of its batch runs, and it is
 /// read again by a program that is started again. There, before the first `next`, `resume` is
@@ -108,6 +113,8 @@ struct range_functions {
   const row_type* range;                               // how it is encoded
   void (*resume)(void* driver, const void* last);      // null: begins anew
   void (*committed)(void* driver, const void* range);  // null: does not care
+  void (*stop)(void* driver);                          // null: does not care
+  measurement (*measured)(void* driver);               // null: nothing
   on_bad_record bad_records = on_bad_record::fail;
 };
 stream_ptr range_stream(const stream_engine_ptr& engine, const row_type& rows, range_functions f);
@@ -133,6 +140,12 @@ range_functions range_functions_of(const S& source) {
     committed = [](void* driver, const void* done) {
       static_cast<S*>(driver)->committed(*static_cast<const range*>(done));
     };
+  void (*stop)(void*) = nullptr;
+  if constexpr (requires(S& s) { s.stop(); })
+    stop = [](void* driver) { static_cast<S*>(driver)->stop(); };
+  measurement (*measured)(void*) = nullptr;
+  if constexpr (requires(S& s) { measurement{s.measured()}; })
+    measured = [](void* driver) -> measurement { return static_cast<S*>(driver)->measured(); };
   on_bad_record bad_records = on_bad_record::fail;
   if constexpr (requires { on_bad_record{source.on_bad_record}; })
     bad_records = source.on_bad_record;
@@ -170,6 +183,8 @@ range_functions range_functions_of(const S& source) {
           &row_type_of<range>(),
           resume,
           committed,
+          stop,
+          measured,
           bad_records};
 }
 

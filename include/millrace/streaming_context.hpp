@@ -170,7 +170,16 @@ class streaming_context {
 
   template <class T, class... More>
   dstream<T> union_of(const dstream<T>& first, const More&... more) const {
-    return dstream<T>(detail::union_stream({first.node(), more.node()...}));
+    static_assert((std::is_base_of_v<dstream<T>, More> && ...),
+                  "millrace: a union is of streams with rows of one type; map them to it first.");
+    return union_of(std::vector<dstream<T>>{first, more...});
+  }
+  /// REQUIRES: one or more, else usage_error.
+  template <class T>
+  dstream<T> union_of(const std::vector<dstream<T>>& all) const {
+    std::vector<detail::stream_ptr> nodes;
+    for (const dstream<T>& one : all) nodes.push_back(one.node());
+    return dstream<T>(detail::union_stream(std::move(nodes)));
   }
   /// `f` takes the datasets that the streams have at a time and, if it likes, that time.
   template <class F, class... T>

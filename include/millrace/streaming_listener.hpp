@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "millrace/bad_record.hpp"
@@ -32,6 +33,17 @@ struct bad_record_info {
   on_bad_record policy = on_bad_record::fail;
   std::string message;     ///< source, reason, position and size; never the record itself
   std::int64_t count = 0;  ///< of bad records that this source has had
+};
+
+/// What a connector measured of itself, by name: numbers of a batch, or since it was asked last.
+/// Which ones there are says its guide page; those that end in _us are microseconds.
+struct measurement {
+  std::string of;  ///< "kafka host:9092 clicks"
+  std::vector<std::pair<std::string, std::int64_t>> numbers{};
+};
+struct measurement_info : measurement {
+  int stream_id = -1;  ///< of a source; -1: of a sink
+  std::chrono::sys_time<std::chrono::milliseconds> batch_time{};
 };
 
 struct output_operation_info {
@@ -69,6 +81,8 @@ class streaming_listener {
   virtual void receiver_error(const receiver_info&) {}
   virtual void receiver_stopped(const receiver_info&) {}
   virtual void bad_record(const bad_record_info&) {}
+  /// Of a source when a batch was named, of a sink when it has committed one.
+  virtual void measured(const measurement_info&) {}
   virtual void batch_submitted(const batch_info&) {}
   virtual void batch_started(const batch_info&) {}
   virtual void batch_completed(const batch_info&) {}

@@ -14,9 +14,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
-__all__ = ["Context", "RDD", "StreamingContext", "DStream", "State", "Receiver", "BatchFailed"]
+__all__ = ["Context", "RDD", "StreamingContext", "DStream", "State", "Receiver", "BatchFailed",
+           "BadRecord", "DeadLetter", "dead_letters", "reject"]
 
 if TYPE_CHECKING:
+    from millrace.bad_records import BadRecord, DeadLetter, dead_letters, reject
     from millrace.context import Context
     from millrace.dstream import DStream
     from millrace.keyed_state import State
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
 
 _WHERE = {"Context": "context", "RDD": "rdd", "StreamingContext": "streaming",
           "DStream": "dstream", "State": "keyed_state", "Receiver": "receiver",
-          "BatchFailed": "streaming"}
+          "BatchFailed": "streaming", "BadRecord": "bad_records", "DeadLetter": "bad_records",
+          "dead_letters": "bad_records", "reject": "bad_records"}
 
 
 def drop_in() -> str:
@@ -38,11 +41,9 @@ def drop_in() -> str:
     return installed if os.path.isdir(installed) else os.path.dirname(here)
 
 
-def __getattr__(name: str) -> object:
-    # When asked for: worker processes import this package, and need none of them.
-    if name not in _WHERE:
-        raise AttributeError(f"module 'millrace' has no attribute {name!r}")
-    import importlib
+def use_drop_in() -> None:
+    """Makes `import pyspark` find the one of `drop_in`; what needs it calls this first. Not before:
+    merely to import this package must not hide a pyspark of Spark's."""
     import sys
     if drop_in() not in sys.path:
         sys.path.insert(0, drop_in())
@@ -50,6 +51,13 @@ def __getattr__(name: str) -> object:
     if "millrace" not in (pyspark.__doc__ or ""):
         raise ImportError("import millrace before Spark's own pyspark: both have that name, and "
                           "one program can use one of them")
+
+
+def __getattr__(name: str) -> object:
+    # When asked for: worker processes import this package, and need none of them.
+    if name not in _WHERE:
+        raise AttributeError(f"module 'millrace' has no attribute {name!r}")
+    import importlib
     return getattr(importlib.import_module(f"millrace.{_WHERE[name]}"), name)
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Iterable, Mapping, Sequence, TypeVar
 
+from millrace import use_drop_in
 from millrace.rdd import RDD
+
+use_drop_in()
 
 T = TypeVar("T")
 

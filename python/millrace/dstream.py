@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any, Callable, Generic, Iterable, Iterator, TypeVar
+from typing import Any, Callable, Generic, Iterable, Iterator, Protocol, TypeVar
 
-from millrace.keyed_state import KeyedStates, State, rows_of, snapshots_of
+from millrace.keyed_state import MappedStates, State
 from millrace.rdd import RDD
 
 T = TypeVar("T")
@@ -22,6 +22,18 @@ def seconds_of(duration: float | timedelta) -> float:
 
 def _seconds(duration: float | timedelta | None) -> float | None:
     return None if duration is None else seconds_of(duration)
+
+
+class Source(Protocol[T]):
+    """Of `millrace.kafka` or `millrace.file`, for `StreamingContext.stream`."""
+
+    def _stream(self, ssc: Any) -> DStream[T]: ...
+
+
+class Sink(Protocol):
+    """Of `millrace.file`, `millrace.sql` or `millrace.kafka`, for `DStream.write`."""
+
+    def _output(self, stream: Any) -> Any: ...
 
 
 class DStream(Generic[T]):
@@ -151,14 +163,15 @@ class DStream(Generic[T]):
         return DStream(self.spark.updateStateByKey(f, partitions, _initial(initial)))
 
     def map_with_state(self: DStream[tuple[K, V]],
-                       f: Callable[[K, V | None, State[S]], U], *,
+                       f: Callable[[K, V | None, State[S]], U | None], *,
                        partitions: int | None = None,
                        initial: RDD[tuple[K, S]] | Iterable[tuple[K, S]] | None = None,
                        timeout: float | timedelta | None = None) -> MappedWithState[U, K, S]:
-        """What `f(key, value, state)` gives for each row, in the order of a key's rows. A key
-        that was idle for `timeout` is given to f once more, without a value, and forgotten."""
+        """What `f(key, value, state)` gives for each row, in the order of a key's rows; None is no
+        row. A key that was idle for longer than `timeout` is given to f once more, without a
+        value, and forgotten. A batch costs what its own keys cost; idle ones cost nothing."""
         idle = None if timeout is None else int(seconds_of(timeout) * 1000)
-        return MappedWithState(KeyedStates(
+        return MappedWithState(MappedStates(
             self.spark, f, self.spark._default(partitions), _initial(initial), idle))
 
     # ---- outputs
@@ -176,6 +189,16 @@ class DStream(Generic[T]):
     def save_as_text_files(self, prefix: str, suffix: str | None = None) -> None:
         self.spark.saveAsTextFiles(str(prefix), suffix)
 
+    def write(self, sink: Sink) -> None:
+        """Exactly once where the sink says so."""
+        self.spark._ssc._add_output(self.spark, sink._output(self.spark))
+
+    def named(self, name: str) -> DStream[T]:
+        """What this stream is called in checkpoints, by sinks and in messages; give it before
+        anything is made of the stream."""
+        self.spark._named(name)
+        return self
+
     # ---- keeping
 
     def cache(self) -> DStream[T]:
@@ -190,12 +213,13 @@ class DStream(Generic[T]):
 class MappedWithState(DStream[U], Generic[U, K, S]):
     """What `map_with_state` gives; `snapshots` are the states after each batch."""
 
-    def __init__(self, states: KeyedStates) -> None:
-        super().__init__(rows_of(states))
-        self._states = states
+    spark: MappedStates
+
+    def __init__(self, states: MappedStates) -> None:
+        super().__init__(states)
 
     def snapshots(self) -> DStream[tuple[K, S]]:
-        return DStream(snapshots_of(self._states))
+        return DStream(self.spark.snapshots)
 
 
 def _initial(initial: Any) -> Any:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import threading
-from typing import Any, Generic, TypeVar
+import traceback
+from typing import Any, Generic, Iterable, TypeVar
+
+from millrace import frames
 
 T = TypeVar("T")
 
-_log = logging.getLogger("millrace")
 
 
 class Receiver(Generic[T]):
@@ -20,58 +21,63 @@ class Receiver(Generic[T]):
             def run(self):
                 while not self.stopping.wait(0.1):
                     self.store(time.time())
-    """
 
-    #: Rows that wait for a batch before `store` does.
-    most_waiting = 1 << 20
+    What is stored waits in memory for its batch, at most once; with
+    `spark.streaming.receiver.writeAheadLog.enable` and a checkpoint directory it survives a crash
+    (see `store_all`)."""
+
     #: Seconds until `run` is called again.
     restart_after = 1.0
 
     def __init__(self) -> None:
         self.stopping = threading.Event()
-        self._rows: list[T] = []
-        self._changed = threading.Condition()
+        self._stored: Any = None
+        self._thread: threading.Thread | None = None
 
     def run(self) -> None:
         raise NotImplementedError
 
-    def store(self, row: T) -> None:
-        """Waits while too much has not been taken by a batch."""
-        with self._changed:
-            while len(self._rows) >= self.most_waiting and not self.stopping.is_set():
-                self._changed.wait(0.1)
-            self._rows.append(row)
+    def store(self, row: T) -> bool:
+        """Waits while the batches have all that they may hold (spark.streaming.receiver.maxBytes),
+        and to keep the rate where one is set. False: the stream ends, and the row was not taken."""
+        return self._stored.store([frames.dumps_small([row])], False)
 
-    # ---- for the stream
+    def store_all(self, rows: Iterable[T]) -> bool:
+        """The same for several, which become a partition. With a write-ahead log they are on the
+        disk when it returns: that is when to acknowledge them to whoever sent them."""
+        return self._stored.store([frames.dumps_small([row]) for row in rows], True)
 
-    def _begin(self) -> None:
+    def report_error(self, text: str) -> None:
+        """Something is wrong that it can live with: for the log, and for listeners."""
+        self._stored.report(text)
+
+    # ---- for the engine, once for each time that it is started
+
+    def begin(self, stored: Any) -> None:
+        self._stored = stored
+        self.stopping.clear()
         self._thread = threading.Thread(target=self._serve, daemon=True,
                                         name=f"receiver {type(self).__name__}")
         self._thread.start()
 
     def _serve(self) -> None:
-        while not self.stopping.is_set():
-            try:
-                self.run()
-            except Exception:
-                _log.exception("the receiver %s failed; it is called again in %s s",
-                               type(self).__name__, self.restart_after)
-            self.stopping.wait(self.restart_after)
+        try:
+            self.run()
+            why = f"{type(self).__name__}.run ended"
+        except Exception:
+            why = f"{type(self).__name__}.run raised:\n{traceback.format_exc()}"
+        if not self.stopping.is_set():
+            self._stored.restart(why, self.restart_after)
 
-    def _end(self) -> None:
+    def end(self) -> None:
         self.stopping.set()
-        with self._changed:
-            self._changed.notify_all()
-
-    def _take(self) -> list[T]:
-        with self._changed:
-            rows, self._rows = self._rows, []
-            self._changed.notify_all()
-        return rows
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join()
 
 
 def stream_of(ssc: Any, receiver: Receiver[Any]) -> Any:
     """The pyspark stream of what a receiver stores."""
-    from pyspark.streaming.dstream import DStream
-    ssc._receivers.append(receiver)
-    return DStream(ssc, lambda time: ssc._sc.parallelize(receiver._take()))
+    from pyspark.streaming.dstream import EngineStream
+    ssc._check_building()
+    name = type(receiver).__name__
+    return EngineStream(ssc, name, ssc._sc._call(ssc._native.receiver, name, receiver))

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any, Callable, Iterable, Sequence, TypeVar
 
 from millrace.context import Context
-from millrace.dstream import DStream, seconds_of
+from millrace.dstream import DStream, Source, seconds_of
 from millrace.rdd import RDD
 from millrace.receiver import Receiver, stream_of
 
@@ -24,9 +24,13 @@ class StreamingContext:
 
     def __init__(self, context: Context, batch: float | timedelta) -> None:
         from pyspark.streaming import StreamingContext as SparkStreaming
+
+        class Streaming(SparkStreaming):
+            _ends_with_failure = True
+            _demands_directory = False
+
         self.context = context
-        self.spark = SparkStreaming(context.spark, seconds_of(batch))
-        self.spark._ends_with_failure = True
+        self.spark = Streaming(context.spark, seconds_of(batch))
 
     @classmethod
     def over(cls, spark: Any) -> StreamingContext:
@@ -39,7 +43,8 @@ class StreamingContext:
     @classmethod
     def get_or_create(cls, checkpoint: str, setup: Callable[[], StreamingContext]
                       ) -> StreamingContext:
-        """What `setup` builds, going on with the states in the directory's newest checkpoint."""
+        """What `setup` builds. When it is started it goes on from what an earlier run left in the
+        directory: where sources were, batches that were not done, states and windows."""
         from pyspark.streaming import StreamingContext as SparkStreaming
         made: list[StreamingContext] = []
 
@@ -82,6 +87,9 @@ class StreamingContext:
         """What a source of the program's own stores."""
         return DStream(stream_of(self.spark, receiver))
 
+    def stream(self, source: Source[T]) -> DStream[T]:
+        return source._stream(self.spark)
+
     def union_of(self, *streams: DStream[T]) -> DStream[T]:
         return DStream(self.spark.union(*(one.spark for one in streams)))
 
@@ -93,7 +101,8 @@ class StreamingContext:
     # ---- life
 
     def checkpoint(self, directory: str) -> None:
-        """Where states are saved; streams that have any need it."""
+        """Where a program that is started again finds what this one kept: where sources were,
+        batches that were not done, states, windows."""
         self.spark.checkpoint(str(directory))
 
     def remember(self, duration: float | timedelta) -> None:
@@ -115,8 +124,8 @@ class StreamingContext:
                 self.spark.awaitTermination()
                 return True
             return self.spark.awaitTerminationOrTimeout(seconds_of(timeout))
-        except Py4JJavaError:
-            raise BatchFailed(self.spark._errors[0]) from None
+        except Py4JJavaError as failure:
+            raise BatchFailed(str(failure)) from None
 
     def stop(self, *, context: bool = False, graceful: bool = False) -> None:
         """`graceful`: what was received is processed first. `context`: ends that, too."""

@@ -7,13 +7,13 @@ class Task:
     """`source(split, inputs)` makes rows of the inputs (None: the first input's rows); each of
     `steps` is called with the split and the rows and gives rows."""
 
-    __slots__ = ("source", "steps", "inputs", "to_buckets", "paths", "properties")
+    __slots__ = ("source", "steps", "inputs", "gives_frames", "paths", "properties")
 
-    def __init__(self, source, steps, inputs, to_buckets, paths, properties):
+    def __init__(self, source, steps, inputs, gives_frames, paths, properties):
         self.source = source
         self.steps = steps
-        self.inputs = inputs  # for each whether lines of text are str
-        self.to_buckets = to_buckets  # the last step gives (partition, rows)
+        self.inputs = inputs  # for each whether lines of text are str; None: frames, as they are
+        self.gives_frames = gives_frames  # the last step gives (hash, other, frame)
         self.paths = paths
         self.properties = properties  # what TaskContext.getLocalProperty gives
 
@@ -24,5 +24,5 @@ class Task:
         return rows
 
     def __reduce__(self):
-        return Task, (self.source, self.steps, self.inputs, self.to_buckets, self.paths,
+        return Task, (self.source, self.steps, self.inputs, self.gives_frames, self.paths,
                       self.properties)

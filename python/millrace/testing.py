@@ -15,6 +15,7 @@ from typing import Iterable, TypeVar
 from millrace.context import Context
 from millrace.dstream import DStream
 from millrace.streaming import BatchFailed, StreamingContext
+from py4j.protocol import Py4JJavaError
 
 T = TypeVar("T")
 
@@ -46,10 +47,10 @@ class ManualStreams:
         if not self._started:
             self.streaming.start()
             self._started = True
-        for _ in range(batches):
-            self.streaming.spark._step()
-            if self.streaming.spark._errors:
-                raise BatchFailed(self.streaming.spark._errors[0])
+        try:
+            self.streaming.spark._step(batches)
+        except Py4JJavaError as failure:
+            raise BatchFailed(str(failure)) from None
 
     def run(self, stream: DStream[T], batches: int | None = None) -> list[list[T]]:
         """The rows of a stream, batch by batch: as many as the longest input has."""

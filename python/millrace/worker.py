@@ -10,13 +10,13 @@ import sys
 import traceback
 from itertools import chain
 
-from millrace import frames
+from millrace import bad_records, frames
 
-TASK = struct.Struct("<IIqQ")  # partition, attempt, stage, bytes of the function
+TASK = struct.Struct("<IIqqQ")  # partition, attempt, stage, task, bytes of the function
 HEADER = struct.Struct("<IIQ")  # what, number, bytes that follow
-WANTS_ROWS, ROWS, DONE, FAILED = (ord(c) for c in "RODE")
+WANTS_ROWS, ROWS, BAD_RECORD, DONE, FAILED = (ord(c) for c in "ROBDE")
 COUNT = struct.Struct("<Q")
-PLACE = struct.Struct("<IQ")  # of a frame: the partition it goes to, its bytes
+PLACE = struct.Struct("<qqQ")  # of a frame: where it goes (native/frame.hpp), its bytes
 TOGETHER, MOST_FRAMES = 256 << 10, 1000  # what is sent at once
 TEXT = 1 << 63  # in the count of frames: they are blocks of text
 
@@ -49,35 +49,44 @@ class Driver:
 
     def rows(self, number, unicode):
         """An input's rows; unless `unicode`, lines of text are bytes."""
-        return chain.from_iterable(self._batches(number, unicode))
+        return chain.from_iterable(self._decoded(number, unicode))
 
-    def _batches(self, number, unicode):
+    def _decoded(self, number, unicode):
         cut = frames.lines_of if unicode else frames.byte_lines_of
+        for frame, is_text in self.frames(number):
+            yield cut(frame) if is_text else frames.loads(frame)
+
+    def frames(self, number):
+        """An input's frames, and whether they are blocks of text."""
         while True:
             self.send(WANTS_ROWS, number)
             (count,) = COUNT.unpack(self.read(8))
-            decode = cut if count & TEXT else frames.loads
+            is_text = count & TEXT != 0
             count &= TEXT - 1
             if count == 0:
                 return
             sizes = struct.unpack(f"<{count}Q", self.read(8 * count))
             # All of it now: later the driver would wait for us to read while we wait for it.
             for frame in [self.read(size) for size in sizes]:
-                yield decode(frame)
+                yield frame, is_text
 
     def give(self, given):
-        """Frames, each with its partition. False: no more rows are wanted."""
-        index = b"".join(PLACE.pack(partition, len(frame)) for partition, frame in given)
-        self.send(ROWS, len(given), b"".join([index, *(frame for _, frame in given)]))
+        """(hash, other, frame)s. False: no more rows are wanted."""
+        index = b"".join([PLACE.pack(h, other, len(frame)) for h, other, frame in given])
+        self.send(ROWS, len(given), b"".join([index, *(frame for _, _, frame in given)]))
         return self.read(1) != b"\0"
 
-    def give_buckets(self, buckets):
+    def reject(self, policy, what):
+        """Tells of a bad record (millrace.reject)."""
+        self.send(BAD_RECORD, policy, what)
+        self.read(1)
+
+    def give_frames(self, given):
         """Many small ones travel together."""
         waiting, size = [], 0
-        for to, bucket in buckets:
-            frame = frames.dumps(bucket)
-            waiting.append((to, frame))
-            size += len(frame)
+        for one in given:
+            waiting.append(one)
+            size += len(one[2])
             if size >= TOGETHER or len(waiting) == MOST_FRAMES:
                 if not self.give(waiting):
                     return
@@ -86,22 +95,24 @@ class Driver:
             self.give(waiting)
 
 
-def run_task(driver, partition, attempt, stage, function):
+def run_task(driver, partition, attempt, stage, number, function):
     from pyspark import accumulators, taskcontext
 
     accumulators.begin()
+    bad_records.driver = driver
     task = frames.loads(function)
-    taskcontext.begin(partition, attempt, stage, task.properties)
+    taskcontext.begin(partition, attempt, stage, number, task.properties)
     for path in task.paths:
         if path not in sys.path:
             sys.path.insert(1, path)
-    inputs = [driver.rows(number, unicode) for number, unicode in enumerate(task.inputs)]
+    inputs = [driver.frames(number) if unicode is None else driver.rows(number, unicode)
+              for number, unicode in enumerate(task.inputs)]
     rows = task.run(partition, inputs)
-    if task.to_buckets:
-        driver.give_buckets(rows)
+    if task.gives_frames:
+        driver.give_frames(rows)
     else:
         for frame in frames.frames_of(rows):
-            if not driver.give([(0, frame)]):
+            if not driver.give([(0, 0, frame)]):
                 break
     if hasattr(rows, "close"):
         rows.close()
@@ -116,7 +127,16 @@ def describe_failure(failure):
     return text
 
 
+def limit_memory():
+    """spark.executor.pyspark.memory, as SparkContext hands it on."""
+    megabytes = os.environ.get("PYSPARK_EXECUTOR_MEMORY_MB")
+    if megabytes:
+        import resource
+        resource.setrlimit(resource.RLIMIT_AS, (int(megabytes) << 20,) * 2)
+
+
 def main(descriptor):
+    limit_memory()
     connection = socket.socket(fileno=descriptor)
     driver = Driver(connection)
     gc.freeze()
@@ -124,14 +144,14 @@ def main(descriptor):
     try:
         connection.sendall(COUNT.pack(os.getpid()))
         while True:
-            partition, attempt, stage, size = TASK.unpack(driver.read(TASK.size))
+            *where, size = TASK.unpack(driver.read(TASK.size))
             function = driver.read(size)
             try:
-                gained = run_task(driver, partition, attempt, stage, function)
+                gained = run_task(driver, *where, function)
                 sys.stdout.flush()
                 sys.stderr.flush()
                 driver.send(DONE, 0, gained)
-            except Exception as failure:
+            except (Exception, SystemExit) as failure:
                 sys.stdout.flush()
                 driver.send(FAILED, 0, describe_failure(failure).encode("utf-8", "replace"))
     except (DriverGone, OSError):

@@ -10,18 +10,16 @@
 #include <thread>
 
 #include "dataset_object.hpp"
+#include "dead_letters.hpp"
 #include "known_steps.hpp"
 #include "millrace/detail/dataset/operations.hpp"
 #include "millrace/detail/dataset/row_traits.hpp"
-#include "millrace/detail/streaming/receiving.hpp"
-#include "millrace/socket.hpp"
-#include "millrace/streaming_context.hpp"
+#include "owned.hpp"
 #include "pickled.hpp"
-#include "python_listener.hpp"
 #include "python_node.hpp"
-#include "python_stream.hpp"
 #include "python_text.hpp"
 #include "runner.hpp"
+#include "streaming.hpp"
 
 namespace py = pybind11;
 
@@ -40,7 +38,7 @@ dataset parallelize(const runner& r, const std::vector<std::vector<py::bytes>>& 
   for (const auto& slice : slices) {
     auto rows = std::make_shared<detail::row_buffer>(detail::row_type_of<frame>());
     for (const auto& bytes : slice) {
-      frame row{0, view_of(bytes)};
+      frame row{{0, 0}, view_of(bytes)};
       rows->append({&row, 1, false});
     }
     parts.push_back(std::move(rows));
@@ -147,19 +145,13 @@ std::int64_t count(runner& r, const dataset& of, const std::string& group, bool 
 /// The first rows of a dataset of the engine's own rows, pickled.
 py::bytes take(runner& r, const dataset& of, std::int64_t n, const std::string& group,
                bool from_main) {
-  pickle_of_rows pickle(of.node->rows());
+  pickle_of_rows pickle(pickling_of(of.node->rows()));
   in_job(r, group, from_main, [&] {
     detail::row_buffer rows = detail::take_rows(of.node, n);
     for (std::size_t i = 0; i < rows.size(); ++i) pickle.add({rows.row(i), 1, false});
   });
   const std::string_view bytes = pickle.finish();
   return {bytes.data(), bytes.size()};
-}
-
-/// What its rows are: "frames" (pickled rows of Python's), "text" or "counts".
-const char* rows_of(const dataset& of) {
-  if (of.node->rows().kind == detail::row_kind::text_view) return "text";
-  return &of.node->rows() == &detail::row_type_of<frame>() ? "frames" : "counts";
 }
 
 /// The dataset as rows in memory, without what it was computed from.
@@ -177,88 +169,12 @@ auto without_python(F f) {
   return f();
 }
 
-/// Owned by Python, ended without its lock: what ends waits for threads that may want it.
-template <class T, class... A>
-std::shared_ptr<T> make_ended_unlocked(A... arguments) {
-  return {new T(std::move(arguments)...), [](T* ended) {
-            if (PyGILState_Check() == 0) return delete ended;
-            const py::gil_scoped_release no_python;
-            delete ended;
-          }};
-}
-
-/// A streaming context and the inputs that its Python graph reads.
-class streaming {
- public:
-  streaming(std::shared_ptr<runner> over, std::int64_t interval_ms)
-      : runner_(std::move(over)),
-        context_(millrace::context(runner_->core()), std::chrono::milliseconds(interval_ms)) {}
-
-  int socket(std::string host, int port) {
-    if (port < 1 || port > 65535)
-      throw usage_error("socketTextStream: the port must be between 1 and 65535: " +
-                        std::to_string(port));
-    const mr_socket source{.host = std::move(host), .port = static_cast<std::uint16_t>(port)};
-    inputs_.push_back(detail::receiver_stream(
-        context_.core(), detail::row_type_of<std::string_view>(), source.make_port()));
-    return static_cast<int>(inputs_.size()) - 1;
-  }
-  void take_inputs(py::object take) {
-    add_python_inputs(context_.core(), inputs_, std::move(take));
-  }
-  void output(std::string name, std::int64_t slide_ms, py::object generate, py::object run) {
-    add_python_output(context_.core(), std::move(name), std::chrono::milliseconds(slide_ms),
-                      std::move(generate), std::move(run));
-  }
-  void start() {
-    if (runner_->stepped_clock() != nullptr) context_.core()->start_stepped();
-    else context_.start();
-  }
-  void step() {
-    detail::manual_clock* const clock = runner_->stepped_clock();
-    if (clock == nullptr) throw usage_error("only a context on a manual clock is stepped");
-    clock->advance(context_.core()->interval());
-    context_.core()->step(clock->now());
-  }
-  bool await_for(double seconds) {
-    if (runner_->stepped_clock() != nullptr) return context_.state() == streaming_state::stopped;
-    return context_.await_termination_for(std::chrono::duration_cast<std::chrono::nanoseconds>(
-        std::chrono::duration<double>(seconds)));
-  }
-  void stop(bool graceful) {
-    if (graceful || in_batch()) {
-      context_.stop({.context = false, .graceful = graceful});
-      return;
-    }
-    // What hangs in the program's functions does not see that the stream ends: tell it, later.
-    std::mutex mutex;
-    std::condition_variable over;
-    bool ended = false;
-    std::thread teller([&] {
-      std::unique_lock lock(mutex);
-      if (!over.wait_for(lock, 2s, [&] { return ended; })) runner_->cancel_batches();
-    });
-    context_.stop({.context = false, .graceful = false});
-    {
-      const std::lock_guard lock(mutex);
-      ended = true;
-    }
-    over.notify_all();
-    teller.join();
-  }
-  int state() const { return static_cast<int>(context_.state()); }
-  void add_listener(py::object listener) {
-    context_.add_listener(std::make_shared<python_listener>(hold(std::move(listener))));
-  }
-
- private:
-  using mr_socket = millrace::socket::text;
-  std::shared_ptr<runner> runner_;
-  streaming_context context_;
-  std::vector<detail::stream_ptr> inputs_;
-};
-
 }  // namespace
+
+const char* kind_of_rows(const detail::row_type& rows) {
+  if (rows.kind == detail::row_kind::text_view) return "text";
+  return &rows == &detail::row_type_of<frame>() ? "frames" : "counts";
+}
 
 PYBIND11_MODULE(_millrace, m) {
   m.doc() = "The millrace engine for its Python packages; not for programs.";
@@ -279,7 +195,7 @@ PYBIND11_MODULE(_millrace, m) {
   py::class_<dataset>(m, "Dataset")
       .def_property_readonly("partitions", [](const dataset& d) { return d.node->partitions(); })
       .def_property_readonly("id", [](const dataset& d) { return d.node->id(); })
-      .def_property_readonly("rows", rows_of)
+      .def_property_readonly("rows", [](const dataset& d) { return kind_of_rows(d.node->rows()); })
       .def("keep", [](const dataset& d, bool kept) {
         d.node->keep(kept ? storage_level::memory : storage_level::none);
       });
@@ -290,7 +206,10 @@ PYBIND11_MODULE(_millrace, m) {
       .def_property_readonly("threads", &runner::threads)
       .def_property_readonly("default_parallelism",
                              [](const runner& r) { return r.core()->default_parallelism(); })
-      .def("start_workers", &runner::start_workers)
+      .def("start_workers",
+           [](runner& r, int server, std::int64_t patience_ms) {
+             r.start_workers(server, std::chrono::milliseconds(patience_ms));
+           })
       .def("stop", &runner::stop, no_python())
       .def("parallelize", parallelize)
       .def("text_file",
@@ -300,8 +219,10 @@ PYBIND11_MODULE(_millrace, m) {
       .def("of_function", of_function)
       .def("shuffled", [](const runner&, const dataset& d,
                           int partitions) { return dataset{shuffled(d.node, partitions)}; })
-      .def("decoded", [](const runner&, const dataset& d,
-                         bool white_as_blank) { return dataset{python_text(d.node, white_as_blank)}; })
+      .def("decoded",
+           [](const runner&, const dataset& d, bool white_as_blank) {
+             return dataset{python_text(d.node, white_as_blank)};
+           })
       .def("split", [](const runner&, const dataset& d,
                        char delimiter) { return dataset{detail::split_text(d.node, delimiter)}; })
       .def("words",
@@ -320,7 +241,14 @@ PYBIND11_MODULE(_millrace, m) {
              const detail::row_type& rows = nodes.at(0)->rows();
              return dataset{detail::union_of(r.core(), rows, std::move(nodes))};
            })
-      .def("pickled", [](const runner&, const dataset& d) { return dataset{pickled(d.node)}; })
+      .def("pickled",
+           [](const runner&, const dataset& d) {
+             return dataset{pickled(d.node, pickling_of(d.node->rows()))};
+           })
+      .def("dead_letters",
+           [](const runner& r, const std::string& directory) {
+             return dataset{dead_letters_as_frames(r.core(), directory)};
+           })
       .def("count", count)
       .def("take_rows", take)
       .def("run", run)
@@ -329,11 +257,13 @@ PYBIND11_MODULE(_millrace, m) {
            [](runner& r, const std::optional<std::string>& group) {
              r.cancel(group ? &*group : nullptr);
            })
-      .def("jobs_of",
-           [](runner& r, const std::string& group) { return r.status().jobs_of(group); },
-           no_python())
-      .def("running_jobs", [](runner& r) { return r.status().running_jobs(); }, no_python())
-      .def("running_stages", [](runner& r) { return r.status().running_stages(); }, no_python())
+      .def(
+          "jobs_of", [](runner& r, const std::string& group) { return r.status().jobs_of(group); },
+          no_python())
+      .def(
+          "running_jobs", [](runner& r) { return r.status().running_jobs(); }, no_python())
+      .def(
+          "running_stages", [](runner& r) { return r.status().running_stages(); }, no_python())
       .def("job",
            [](runner& r, std::int64_t id) -> py::object {
              const auto one = without_python([&] { return r.status().find_job(id); });
@@ -354,18 +284,7 @@ PYBIND11_MODULE(_millrace, m) {
         return all;
       });
 
-  py::class_<streaming, std::shared_ptr<streaming>>(m, "Streaming")
-      .def(py::init(&make_ended_unlocked<streaming, std::shared_ptr<runner>, std::int64_t>))
-      .def("socket", &streaming::socket)
-      .def("take_inputs", &streaming::take_inputs)
-      .def("output", &streaming::output)
-      .def("start", &streaming::start, no_python())
-      .def("step", &streaming::step, no_python())
-      .def("await_for", &streaming::await_for, no_python())
-      .def("stop", &streaming::stop, no_python())
-      .def("add_listener", &streaming::add_listener)
-      .def_property_readonly_static("in_batch", [](const py::object&) { return in_batch(); })
-      .def_property_readonly("state", &streaming::state);
+  bind_streaming(m);
 }
 
 }  // namespace millrace::python

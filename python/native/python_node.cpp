@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cstring>
-#include <set>
 #include <span>
 
+#include "known_name.hpp"
 #include "millrace/detail/dataset/operations.hpp"
 #include "millrace/detail/dataset/row_traits.hpp"
 
@@ -134,7 +134,7 @@ class python_cursor final : public detail::cursor {
           break;
         }
         case message::kind::rows: {
-          read_frames(m);
+          worker::read_frames(m, given_);
           const bool more =
               !enough_ && to({given_.data(), m.number, false}) == flow::more;
           enough_ = !more;
@@ -142,6 +142,7 @@ class python_cursor final : public detail::cursor {
           if (more) return flow::more;
           break;
         }
+        case message::kind::bad_record: worker_->reject(m); break;
         case message::kind::done:
           workers_->gained(m.bytes);
           workers_->give_back(std::move(worker_));
@@ -155,25 +156,6 @@ class python_cursor final : public detail::cursor {
         default: throw worker_lost("a Python worker said what no worker says");
       }
     }
-  }
-
-  /// For each frame its partition and its size, then all their bytes.
-  void read_frames(const message& m) {
-    constexpr std::size_t place_bytes = sizeof(std::uint32_t) + sizeof(std::uint64_t);
-    given_.clear();
-    std::size_t at = m.number * place_bytes;
-    for (std::uint32_t i = 0; i < m.number && at <= m.bytes.size(); ++i) {
-      std::int32_t partition = 0;
-      std::uint64_t size = 0;
-      const char* const place = m.bytes.data() + i * place_bytes;
-      std::memcpy(&partition, place, sizeof partition);
-      std::memcpy(&size, place + sizeof partition, sizeof size);
-      if (size > m.bytes.size() - at) break;
-      given_.emplace_back(partition, m.bytes.substr(at, size));
-      at += size;
-    }
-    if (given_.size() != m.number || given_.size() > detail::chunk_rows)
-      throw worker_lost("a Python worker gave frames that do not add up");
   }
 
   std::shared_ptr<worker_pool> workers_;
@@ -208,14 +190,6 @@ class node_of_python final : public detail::node {
   std::vector<partition_inputs> inputs_;
 };
 
-/// Nodes keep a view of their operation's name.
-std::string_view kept_name(std::string_view name) {
-  static std::mutex mutex;
-  static auto* const names = new std::set<std::string, std::less<>>;
-  const std::lock_guard lock(mutex);
-  return *names->emplace(name).first;
-}
-
 }  // namespace
 
 detail::node_ptr python_node(detail::context_ptr context, std::shared_ptr<worker_pool> workers,
@@ -227,7 +201,7 @@ detail::node_ptr python_node(detail::context_ptr context, std::shared_ptr<worker
   const int partitions = static_cast<int>(inputs.size());
   return std::make_shared<node_of_python>(detail::node::facts{std::move(context),
                                                               &detail::row_type_of<frame>(),
-                                                              kept_name(operation),
+                                                              known_name(operation),
                                                               partitions,
                                                               std::move(parents),
                                                               {},
@@ -235,17 +209,6 @@ detail::node_ptr python_node(detail::context_ptr context, std::shared_ptr<worker
                                                               together},
                                           std::move(workers), std::move(function),
                                           std::move(inputs));
-}
-
-detail::node_ptr shuffled(const detail::node_ptr& parent, int partitions) {
-  static const char kind = 0;
-  return detail::partition_by(parent,
-                              detail::user_partitioner_for(
-                                  detail::row_type_of<std::int32_t>(), partitions, {},
-                                  [](const void*, const void* key) {
-                                    return static_cast<int>(*static_cast<const std::int32_t*>(key));
-                                  },
-                                  [](const void*, const void*) { return false; }, &kind));
 }
 
 }  // namespace millrace::python

@@ -3,10 +3,11 @@
 #include <utility>
 
 #include "dataset_object.hpp"
+#include "frame.hpp"
 #include "millrace/detail/dataset/operations.hpp"
 #include "millrace/detail/dataset/row_traits.hpp"
 #include "millrace/detail/streaming/operations.hpp"
-#include "python_node.hpp"
+#include "worker_pool.hpp"
 
 namespace py = pybind11;
 
@@ -21,30 +22,63 @@ struct batch_scope {
   ~batch_scope() { running_batch = before; }
 };
 
-/// Calls Python when a batch is made; it has a dataset, of nothing, where Python says so.
-class python_stream final : public detail::stream_node {
- public:
-  python_stream(facts f, bool takes_parents, held_object generate)
-      : stream_node(std::move(f)), takes_parents_(takes_parents), generate_(std::move(generate)) {
-    const detail::stream_engine_ptr owner = engine();
-    nothing_ = detail::from_rows(owner->core(), rows(), {});
+/// REQUIRES: Python's lock. Throws what it says of a failure.
+py::object called(const held_object& callback, detail::time_point_ms time) {
+  try {
+    py::object answer = (*callback)(time.time_since_epoch().count());
+    if (py::isinstance<py::str>(answer)) throw python_error(answer.cast<std::string>());
+    return answer;
+  } catch (const py::error_already_set& raised) {  // which nobody without the lock may hold
+    throw python_error(raised.what());
   }
+}
+
+class stream_of_python final : public detail::stream_node {
+ public:
+  stream_of_python(facts f, held_object compute)
+      : stream_node(std::move(f)), compute_(std::move(compute)) {}
 
  protected:
   detail::node_ptr compute(detail::time_point_ms time) override {
-    std::vector<detail::node_ptr> datasets;
-    for (const auto& parent : parents()) datasets.push_back(parent->dataset(time));
     const py::gil_scoped_acquire lock;
-    const std::int64_t ms = time.time_since_epoch().count();
-    if (!takes_parents_) return (*generate_)(ms).cast<bool>() ? nothing_ : nullptr;
-    py::list given;
-    for (const auto& dataset : datasets) given.append(dataset_object(dataset));
-    (*generate_)(ms, given);
+    const py::object answer = called(compute_, time);
+    return answer.is_none() ? detail::node_ptr() : answer.cast<python::dataset>().node;
+  }
+
+ private:
+  held_object compute_;
+};
+
+class input_of_python final : public detail::input_stream {
+ public:
+  input_of_python(facts f, held_object take) : input_stream(std::move(f)), take_(std::move(take)) {}
+
+ protected:
+  detail::node_ptr compute(detail::time_point_ms time) override {
+    const py::gil_scoped_acquire lock;
+    called(take_, time);
     return {};
   }
 
  private:
-  bool takes_parents_;
+  held_object take_;
+};
+
+/// What an output stands on: it has a dataset, of nothing, where the program has something to do.
+class python_job final : public detail::stream_node {
+ public:
+  python_job(facts f, held_object generate)
+      : stream_node(std::move(f)),
+        generate_(std::move(generate)),
+        nothing_(detail::from_rows(engine()->core(), rows(), {})) {}
+
+ protected:
+  detail::node_ptr compute(detail::time_point_ms time) override {
+    const py::gil_scoped_acquire lock;
+    return called(generate_, time).cast<bool>() ? nothing_ : nullptr;
+  }
+
+ private:
   held_object generate_;
   detail::node_ptr nothing_;
 };
@@ -56,16 +90,7 @@ struct python_output {
 void run_output(const void* function, const detail::node_ptr&, detail::time_point_ms time) {
   const batch_scope scope;
   const py::gil_scoped_acquire lock;
-  (*detail::function_in<python_output>(function).run)(time.time_since_epoch().count());
-}
-
-void add(std::string name, detail::stream_node::facts f, bool takes_parents, py::object generate,
-         py::object run) {
-  auto stream =
-      std::make_shared<python_stream>(std::move(f), takes_parents, hold(std::move(generate)));
-  stream->name(std::move(name));
-  detail::add_output(stream, "python",
-                     {detail::keep_function(python_output{hold(std::move(run))}), run_output});
+  called(detail::function_in<python_output>(function).run, time);
 }
 
 }  // namespace
@@ -81,16 +106,35 @@ held_object hold(py::object one) {
 
 bool in_batch() { return running_batch; }
 
-void add_python_inputs(const detail::stream_engine_ptr& engine,
-                       std::vector<detail::stream_ptr> inputs, py::object take) {
-  add("inputs", {engine, &detail::row_type_of<frame>(), "python", std::move(inputs)}, true,
-      std::move(take), py::none());
+detail::stream_ptr python_stream(const detail::stream_engine_ptr& engine,
+                                 std::vector<detail::stream_ptr> parents,
+                                 std::chrono::milliseconds slide, const detail::row_type& rows,
+                                 py::object compute) {
+  return std::make_shared<stream_of_python>(
+      detail::stream_node::facts{engine, &rows, "python", std::move(parents), slide},
+      hold(std::move(compute)));
+}
+
+detail::stream_ptr python_input(const detail::stream_engine_ptr& engine, std::string name,
+                                py::object take) {
+  auto input = std::make_shared<input_of_python>(
+      detail::stream_node::facts{engine, &detail::row_type_of<frame>(), "python", {}},
+      hold(std::move(take)));
+  input->name(std::move(name));
+  engine->graph().add_input(input);
+  return input;
 }
 
 void add_python_output(const detail::stream_engine_ptr& engine, std::string name,
-                       std::chrono::milliseconds slide, py::object generate, py::object run) {
-  add(std::move(name), {engine, &detail::row_type_of<frame>(), "python", {}, slide}, false,
-      std::move(generate), std::move(run));
+                       std::vector<detail::stream_ptr> parents, std::chrono::milliseconds slide,
+                       py::object generate, py::object run) {
+  auto stream = std::make_shared<python_job>(
+      detail::stream_node::facts{engine, &detail::row_type_of<frame>(), "python",
+                                 std::move(parents), slide},
+      hold(std::move(generate)));
+  stream->name(std::move(name));
+  detail::add_output(stream, "python",
+                     {detail::keep_function(python_output{hold(std::move(run))}), run_output});
 }
 
 }  // namespace millrace::python

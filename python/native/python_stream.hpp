@@ -1,8 +1,9 @@
-// Streams of Python programs: the batch clock is the engine's, the graph is Python's.
+// Streams of Python programs: what lies between inputs, state and outputs is Python's.
 #pragma once
 
 #include <pybind11/pybind11.h>
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,16 +17,23 @@ namespace millrace::python {
 using held_object = std::shared_ptr<pybind11::object>;
 held_object hold(pybind11::object one);
 
-/// Calls `take(time_ms, [node or None ...])` first in every batch with what the inputs have: a
-/// batch that nobody asks for would be lost. Register it before any output.
-void add_python_inputs(const detail::stream_engine_ptr& engine,
-                       std::vector<detail::stream_ptr> inputs, pybind11::object take);
-/// An output operation: `generate(time_ms)` is called when a batch is made; unless it returns
-/// False, `run(time_ms)` is a job of the batch. Neither may raise: a failed batch must not end the
-/// stream.
+/// What Python's callbacks return where they failed: the text of the failure, which is thrown as
+/// `python_error`. They never raise.
+
+/// The stream whose dataset of a time is what `compute(time_ms)` returns: a Dataset of `rows`, or
+/// None. `parents`: the engine's streams that it asks.
+detail::stream_ptr python_stream(const detail::stream_engine_ptr& engine,
+                                 std::vector<detail::stream_ptr> parents,
+                                 std::chrono::milliseconds slide, const detail::row_type& rows,
+                                 pybind11::object compute);
+/// An input that exists only in the program: `take(time_ms)` is called once for each batch.
+detail::stream_ptr python_input(const detail::stream_engine_ptr& engine, std::string name,
+                                pybind11::object take);
+/// An output operation: `generate(time_ms)` is called when a batch is made; where it returns True,
+/// `run(time_ms)` is a job of the batch.
 void add_python_output(const detail::stream_engine_ptr& engine, std::string name,
-                       std::chrono::milliseconds slide, pybind11::object generate,
-                       pybind11::object run);
+                       std::vector<detail::stream_ptr> parents, std::chrono::milliseconds slide,
+                       pybind11::object generate, pybind11::object run);
 
 /// Whether the calling thread runs a batch's job.
 bool in_batch();

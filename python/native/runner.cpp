@@ -11,20 +11,6 @@ namespace millrace::python {
 
 namespace {
 
-/// How often a job is run whose workers die.
-constexpr int most_runs = 4;
-
-bool is_worker_lost(const std::exception& e) {
-  if (dynamic_cast<const worker_lost*>(&e) != nullptr) return true;
-  try {
-    std::rethrow_if_nested(e);
-  } catch (const std::exception& nested) {
-    return is_worker_lost(nested);
-  } catch (...) {
-  }
-  return false;
-}
-
 /// The settings of a Spark program that are ours; Spark has hundreds of others.
 detail::settings known_of(const std::vector<std::pair<std::string, std::string>>& conf) {
   detail::settings known;
@@ -62,8 +48,8 @@ runner::runner(std::string name, const std::string& master,
   status_ = std::make_unique<job_status>(core_->events());
 }
 
-void runner::start_workers(int server) {
-  workers_ = std::make_shared<worker_pool>(server);
+void runner::start_workers(int server, std::chrono::milliseconds patience) {
+  workers_ = std::make_shared<worker_pool>(server, patience);
   workers_->prepare(threads_);
 }
 
@@ -73,7 +59,6 @@ void runner::stop() {
 }
 
 void runner::run(ticket& t, const std::function<void()>& jobs) {
-  t.of_batch = in_batch();
   {
     const std::lock_guard lock(mutex_);
     running_.insert(&t);
@@ -92,15 +77,8 @@ void runner::run(ticket& t, const std::function<void()>& jobs) {
   detail::set_job_group(*core_, {t.group, {}});
   detail::job_lane own(&t.cancel);
   std::optional<detail::lane_scope> lane;
-  if (!t.of_batch) lane.emplace(own);
-  for (int run = 1;; ++run) {
-    try {
-      return jobs();
-    } catch (const std::exception& e) {
-      // What was shuffled already is kept, so this runs little more than what was lost.
-      if (run == most_runs || !is_worker_lost(e)) throw;
-    }
-  }
+  if (!in_batch()) lane.emplace(own);
+  jobs();
 }
 
 std::vector<std::shared_ptr<detail::row_buffer>> runner::run(const detail::node_ptr& dataset,
@@ -117,7 +95,6 @@ std::vector<std::shared_ptr<detail::row_buffer>> runner::run(const detail::node_
       }};
   std::vector<std::shared_ptr<detail::row_buffer>> all;
   run(t, [&] {
-    all.clear();
     for (auto& result : detail::run_job(what))
       all.push_back(std::static_pointer_cast<detail::row_buffer>(std::move(result)));
   });
@@ -128,12 +105,6 @@ void runner::cancel(const std::string* group) {
   const std::lock_guard lock(mutex_);
   for (ticket* const t : running_)
     if (group == nullptr || t->group == *group) t->cancel = true;
-}
-
-void runner::cancel_batches() {
-  const std::lock_guard lock(mutex_);
-  for (ticket* const t : running_)
-    if (t->of_batch) t->cancel = true;
 }
 
 }  // namespace millrace::python

@@ -12,10 +12,10 @@
 #include <utility>
 #include <vector>
 
+#include "job_status.hpp"
 #include "millrace/detail/base/clock.hpp"
 #include "millrace/detail/engine/engine.hpp"
 #include "millrace/detail/engine/jobs.hpp"
-#include "job_status.hpp"
 #include "worker_pool.hpp"
 
 namespace millrace::python {
@@ -34,25 +34,23 @@ class runner {
   int threads() const { return threads_; }
 
   /// `server`: the socket of the fork server.
-  void start_workers(int server);
+  /// As worker_pool.
+  void start_workers(int server, std::chrono::milliseconds patience);
   void stop();
 
   /// A running job, for whoever wants to end it.
   struct ticket {
     std::string group;
-    bool of_batch = false;
     std::atomic<bool> cancel{false};
   };
   /// Runs jobs, which `t` may end. In a batch the batch's own lane is used.
   void run(ticket& t, const std::function<void()>& jobs);
-  /// The frames of some partitions, in their order. A task whose worker died is run again.
+  /// The frames of some partitions, in their order.
   std::vector<std::shared_ptr<detail::row_buffer>> run(const detail::node_ptr& dataset,
                                                        const std::vector<int>& partitions,
                                                        std::string_view action, ticket& t);
   /// Ends all jobs of a group; all jobs for none.
   void cancel(const std::string* group);
-  /// Ends the jobs of batches.
-  void cancel_batches();
 
  private:
   std::unique_ptr<detail::manual_clock> manual_;

@@ -6,12 +6,18 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
+#include <climits>
 #include <cstring>
+#include <string>
 #include <utility>
 
 #include "engine/task_set.hpp"
+#include "millrace/bad_record.hpp"
+#include "millrace/detail/engine/jobs.hpp"
 #include "millrace/error.hpp"
 
 namespace millrace::python {
@@ -30,11 +36,16 @@ struct task_header {
   std::uint32_t partition;
   std::uint32_t attempt;
   std::int64_t stage;
+  std::int64_t task;  // no other of this process has this number
   std::uint64_t size;
 };
 
 /// How often a waiting thread looks whether its task is still wanted.
 constexpr int look_every_ms = 100;
+
+iovec part(std::string_view bytes) {
+  return {const_cast<char*>(bytes.data()), bytes.size()};  // it is only read
+}
 
 [[noreturn]] void throw_lost(const char* why) {
   throw worker_lost(std::string("a Python worker process ended in the middle of a task, see what "
@@ -47,22 +58,30 @@ constexpr int look_every_ms = 100;
 
 worker::~worker() { ::close(socket_); }
 
-void worker::send(const void* bytes, std::size_t n) {
-  const char* at = static_cast<const char*>(bytes);
-  while (n != 0) {
-    const ssize_t sent = ::send(socket_, at, n, MSG_NOSIGNAL);
-    if (sent < 0 && errno == EINTR) continue;
-    if (sent < 0) throw_lost(std::strerror(errno));
-    at += sent;
-    n -= static_cast<std::size_t>(sent);
+void worker::send(std::vector<iovec>& parts) {
+  for (std::size_t i = 0; i < parts.size();) {
+    msghdr sent{};
+    sent.msg_iov = parts.data() + i;
+    sent.msg_iovlen = std::min<std::size_t>(parts.size() - i, IOV_MAX);
+    const ssize_t n = ::sendmsg(socket_, &sent, MSG_NOSIGNAL);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) throw_lost(std::strerror(errno));
+    std::size_t left = static_cast<std::size_t>(n);
+    for (; i < parts.size() && left >= parts[i].iov_len; ++i) left -= parts[i].iov_len;
+    if (i == parts.size()) return;
+    parts[i].iov_base = static_cast<char*>(parts[i].iov_base) + left;
+    parts[i].iov_len -= left;
   }
 }
 
 bool worker::read(void* to, std::size_t n, const detail::task_context& task) {
+  using clock = std::chrono::steady_clock;
   char* at = static_cast<char*>(to);
+  clock::time_point silent_since{};  // that: it is not
   while (n != 0) {
     const ssize_t got = ::recv(socket_, at, n, MSG_DONTWAIT);
     if (got > 0) {
+      silent_since = {};
       at += got;
       n -= static_cast<std::size_t>(got);
       continue;
@@ -71,11 +90,30 @@ bool worker::read(void* to, std::size_t n, const detail::task_context& task) {
     if (errno == EINTR) continue;
     if (errno != EAGAIN && errno != EWOULDBLOCK) throw_lost(std::strerror(errno));
     if (task.cancelled()) return false;
-    if (job_cancelled != nullptr && *job_cancelled) throw error("the job was cancelled");
+    if ((job_cancelled != nullptr && *job_cancelled) || detail::lane_cancelled())
+      throw error("the job was cancelled");
+    if (patience_.count() != 0) {
+      const auto now = clock::now();
+      if (silent_since == clock::time_point{}) silent_since = now;
+      if (now - silent_since >= patience_) throw_silent();
+    }
     pollfd waited{socket_, POLLIN, 0};
     if (::poll(&waited, 1, look_every_ms) < 0 && errno != EINTR) throw_lost(std::strerror(errno));
   }
   return true;
+}
+
+bool worker::is_there() const {
+  char any = 0;
+  return ::recv(socket_, &any, 1, MSG_PEEK | MSG_DONTWAIT) != 0;  // 0: the other end is closed
+}
+
+void worker::throw_silent() {
+  kill();
+  throw worker_lost(
+      "a Python worker process neither asked for rows nor gave any, and was ended after "
+      "spark.python.worker.idleTimeoutSeconds: " +
+      std::to_string(patience_.count() / 1000));
 }
 
 void worker::begin(const detail::task_context& task, int partition, std::string_view function) {
@@ -84,11 +122,12 @@ void worker::begin(const detail::task_context& task, int partition, std::string_
     if (!read(&process, sizeof process, task)) throw error("cancelled");
     process_ = static_cast<pid_t>(process);
   }
-  const task_header h{static_cast<std::uint32_t>(partition),
-                      static_cast<std::uint32_t>(task.attempt()), detail::running_task().stage,
-                      function.size()};
-  send(&h, sizeof h);
-  send(function.data(), function.size());
+  static std::atomic<std::int64_t> begun{0};
+  task_header h{static_cast<std::uint32_t>(partition), static_cast<std::uint32_t>(task.attempt()),
+                detail::running_task().stage, begun.fetch_add(1, std::memory_order_relaxed),
+                function.size()};
+  std::vector<iovec> parts{{&h, sizeof h}, part(function)};
+  send(parts);
 }
 
 message worker::receive(const detail::task_context& task) {
@@ -99,16 +138,55 @@ message worker::receive(const detail::task_context& task) {
   return {static_cast<message::kind>(h.what), h.number, buffer_};
 }
 
+/// For each frame its place and its size, then all their bytes.
+void worker::read_frames(const message& m, std::vector<frame>& to) {
+  constexpr std::size_t place_bytes = sizeof(frame_place) + sizeof(std::uint64_t);
+  to.clear();
+  std::size_t at = m.number * place_bytes;
+  for (std::uint32_t i = 0; i < m.number && at <= m.bytes.size(); ++i) {
+    frame_place place;
+    std::uint64_t size = 0;
+    const char* from = m.bytes.data() + i * place_bytes;
+    std::memcpy(&place.first, from, sizeof place.first);
+    std::memcpy(&place.second, from += sizeof place.first, sizeof place.second);
+    std::memcpy(&size, from + sizeof place.second, sizeof size);
+    if (size > m.bytes.size() - at) break;
+    to.emplace_back(place, m.bytes.substr(at, size));
+    at += size;
+  }
+  if (to.size() != m.number || to.size() > detail::chunk_rows)
+    throw worker_lost("a Python worker gave frames that do not add up");
+}
+
+void worker::reject(const message& m) {
+  std::array<std::uint32_t, 4> sizes{};
+  std::array<std::string_view, 4> parts;
+  std::string_view left = m.bytes;
+  if (left.size() < sizeof sizes) throw worker_lost("a Python worker told of a record in part");
+  std::memcpy(sizes.data(), left.data(), sizeof sizes);
+  left.remove_prefix(sizeof sizes);
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    if (left.size() < sizes[i]) throw worker_lost("a Python worker told of a record in part");
+    parts[i] = left.substr(0, sizes[i]);
+    left.remove_prefix(sizes[i]);
+  }
+  millrace::reject(m.number == 1 ? on_bad_record::quarantine : on_bad_record::skip,
+                   {parts[0], parts[1], parts[2], parts[3]});
+  send_more(true);
+}
+
 void worker::send_rows(const std::vector<std::string_view>& frames, bool text) {
   std::vector<std::uint64_t> sizes{frames.size() | (text ? std::uint64_t{1} << 63 : 0)};
-  for (const auto frame : frames) sizes.push_back(frame.size());
-  send(sizes.data(), sizes.size() * sizeof(std::uint64_t));
-  for (const auto frame : frames) send(frame.data(), frame.size());
+  for (const auto one : frames) sizes.push_back(one.size());
+  std::vector<iovec> parts{{sizes.data(), sizes.size() * sizeof(std::uint64_t)}};
+  for (const auto one : frames) parts.push_back(part(one));
+  send(parts);
 }
 
 void worker::send_more(bool more) {
-  const char answer = more ? 1 : 0;
-  send(&answer, 1);
+  char answer = more ? 1 : 0;
+  std::vector<iovec> parts{{&answer, 1}};
+  send(parts);
 }
 
 void worker::kill() noexcept {
@@ -122,7 +200,7 @@ std::unique_ptr<worker> worker_pool::fork_one() {
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
     throw error(std::string("could not make a socket for a Python worker: ") +
                 std::strerror(errno));
-  auto ours = std::make_unique<worker>(ends[0]);
+  auto ours = std::make_unique<worker>(ends[0], patience_);
   constexpr int room = 1 << 20;  // fewer switches between driver and worker; a wish, not a need
   for (const int end : ends) {
     (void)::setsockopt(end, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
@@ -153,10 +231,12 @@ std::unique_ptr<worker> worker_pool::fork_one() {
 
 std::unique_ptr<worker> worker_pool::take() {
   const std::lock_guard lock(mutex_);
-  if (idle_.empty()) return fork_one();
-  auto one = std::move(idle_.back());
-  idle_.pop_back();
-  return one;
+  while (!idle_.empty()) {
+    auto one = std::move(idle_.back());
+    idle_.pop_back();
+    if (one->is_there()) return one;
+  }
+  return fork_one();
 }
 
 void worker_pool::give_back(std::unique_ptr<worker> idle) {

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <sys/types.h>
+#include <sys/uio.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -11,19 +13,19 @@
 #include <string_view>
 #include <vector>
 
+#include "frame.hpp"
 #include "millrace/detail/dataset/task_context.hpp"
 #include "millrace/error.hpp"
 
 namespace millrace::python {
 
-/// Set when the job that the calling thread waits for is to end. That thread runs tasks too, and
-/// meanwhile nobody else can tell them.
+/// Set when the job that the calling thread waits for is to end, as `detail::lane_cancelled`.
 extern thread_local const std::atomic<bool>* job_cancelled;
 
-/// A worker process ended, or broke its word, in the middle of a task. The task may be run again.
-class worker_lost : public error {
+/// A worker process ended, or broke its word, in the middle of a task.
+class worker_lost : public detail::process_lost {
  public:
-  using error::error;
+  using process_lost::process_lost;
 };
 
 /// The program's function raised; the text is Python's traceback.
@@ -38,6 +40,7 @@ struct message {
   enum class kind : char {
     wants_rows = 'R',  // `number`: of which input
     rows = 'O',        // `number` frames: their places, then their bytes
+    bad_record = 'B',  // `number`: its policy; bytes: four sizes, then source … as in bad_record
     done = 'D',        // bytes: what accumulators gained
     failed = 'E',      // bytes: the traceback
     cancelled = 0,     // nothing came: the task is not wanted any more
@@ -50,14 +53,21 @@ struct message {
 /// One process. Used by one thread at a time.
 class worker {
  public:
-  explicit worker(int socket) : socket_(socket) {}
+  /// `patience`: a process that gives no sign of itself for so long in a task is ended; 0: never.
+  worker(int socket, std::chrono::milliseconds patience) : socket_(socket), patience_(patience) {}
   ~worker();
   worker(const worker&) = delete;
   worker& operator=(const worker&) = delete;
 
+  /// Between two tasks: whether its process has not ended meanwhile.
+  bool is_there() const;
   /// `function` as cloudpickle wrote it.
   void begin(const detail::task_context& task, int partition, std::string_view function);
   message receive(const detail::task_context& task);
+  /// The frames of a message of rows; they live as long as it.
+  static void read_frames(const message& m, std::vector<frame>& to);
+  /// Does with a bad record what it says, and answers.
+  void reject(const message& m);
   /// Answers wants_rows: frames of rows, or blocks of text; none: there are no more.
   void send_rows(const std::vector<std::string_view>& frames, bool text);
   /// Answers rows.
@@ -66,11 +76,14 @@ class worker {
   void kill() noexcept;
 
  private:
-  void send(const void* bytes, std::size_t n);
+  /// All of them, in one message where they fit: each one more would wake the process once more.
+  void send(std::vector<iovec>& parts);
   /// False: the task was cancelled meanwhile.
   bool read(void* to, std::size_t n, const detail::task_context& task);
+  [[noreturn]] void throw_silent();
 
   int socket_;
+  std::chrono::milliseconds patience_;
   pid_t process_ = 0;  // 0: it has not said yet
   std::string buffer_;
 };
@@ -79,7 +92,8 @@ class worker {
 class worker_pool {
  public:
   /// Takes over the socket that leads to the fork server.
-  explicit worker_pool(int server) : server_(server) {}
+  worker_pool(int server, std::chrono::milliseconds patience)
+      : server_(server), patience_(patience) {}
   ~worker_pool();
   worker_pool(const worker_pool&) = delete;
   worker_pool& operator=(const worker_pool&) = delete;
@@ -101,6 +115,7 @@ class worker_pool {
 
   std::mutex mutex_;
   int server_;
+  const std::chrono::milliseconds patience_;  // with a worker that is busy
   std::vector<std::unique_ptr<worker>> idle_;
   std::vector<std::string> gained_;
 };

@@ -5,6 +5,7 @@ import contextlib
 import glob
 import os
 import pickle
+import re
 import shutil
 import signal
 import socket
@@ -15,6 +16,7 @@ import threading
 import time
 
 from millrace import frames
+from millrace.task import Task
 from pyspark import accumulators, steps
 from pyspark.barrier import MeetingPoint
 from pyspark.broadcast import Broadcast
@@ -25,7 +27,8 @@ from pyspark.rdd import RDD, PipelinedRDD
 from pyspark.saving import local_path, rows_in
 from pyspark.serializers import AutoBatchedSerializer, CPickleSerializer
 from pyspark.status import StatusTracker
-from pyspark.typed import hash_of_workers
+from pyspark.taskcontext import TaskContext
+from pyspark.typed import hash_in_words, hash_of_workers
 from pyspark.version import __version__
 
 INSIDE = (
@@ -33,6 +36,14 @@ INSIDE = (
     "action, or transformation. SparkContext can only be used on the driver, not in code that it "
     "run on workers. For more information, see SPARK-5063."
 )
+
+
+def _here(master):
+    """Processes of this machine, as Spark's own tests ask for, are so many threads."""
+    cluster = re.fullmatch(r"local-cluster\[\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*\]", master)
+    if cluster is None:
+        return master
+    return f"local[{int(cluster[1]) * int(cluster[2])},4]"
 
 
 class SparkContext:
@@ -65,6 +76,13 @@ class SparkContext:
     def __init__(self, master=None, appName=None, sparkHome=None, pyFiles=None, environment=None,
                  batchSize=0, serializer=None, conf=None, gateway=None, jsc=None,
                  profiler_cls=None, udf_profiler_cls=None, memory_profiler_cls=None):
+        parameters = getattr(gateway, "gateway_parameters", None)
+        if gateway is not None and getattr(parameters, "auth_token", None) is None:
+            raise ValueError("You are trying to pass an insecure Py4j gateway to Spark. This is not "
+                             "allowed as it is a security risk.")
+        if TaskContext.get() is not None and (
+                conf is None or conf.get("spark.executor.allowSparkContext", "false") != "true"):
+            raise Exception("SparkContext should only be created and accessed on the driver.")
         with SparkContext._lock:
             active = SparkContext._active_spark_context
             if active is self:
@@ -142,8 +160,9 @@ class SparkContext:
 
         stepped = self._conf.get("spark.streaming.clock") == "manual"
         try:
-            self._engine = _millrace.Engine(self.appName, self.master, self._conf.getAll(),
-                                            stepped)
+            self._load_stores()
+            self._engine = _millrace.Engine(self.appName, _here(self.master),
+                                            self._conf.getAll(), stepped)
             self._start_workers()
         except BaseException:
             shutil.rmtree(self._temp_dir, ignore_errors=True)
@@ -157,6 +176,18 @@ class SparkContext:
             signal.signal(signal.SIGINT, self._interrupted)
         atexit.register(self._at_exit)
 
+    def _load_stores(self):
+        """What is of no use to most programs, and large."""
+        name = "streaming.state.store"
+        if self._conf.get("spark." + name, self._conf.get(name, "memory")) == "rocksdb":
+            try:
+                import _millrace_rocksdb  # noqa: F401  it registers itself
+            except ImportError as why:
+                raise ImportError(
+                    f"{name}=rocksdb is not to be had here: {why}. Either millrace was built "
+                    "without librocksdb-dev, or librocksdb is missing (Debian: librocksdb7.8)"
+                ) from why
+
     def _start_workers(self):
         ours, theirs = socket.socketpair()
         env = dict(os.environ)
@@ -165,18 +196,23 @@ class SparkContext:
         for name, value in self._conf.getAll():
             if name.startswith("spark.executorEnv."):
                 env[name[len("spark.executorEnv."):]] = value
+        memory = self._conf.get("spark.executor.pyspark.memory")
+        if memory:
+            from pyspark.resource import mib_of
+            env["PYSPARK_EXECUTOR_MEMORY_MB"] = str(mib_of(memory))
         python = env.get("PYSPARK_PYTHON", sys.executable)
         # What the engine needs to know to put keys where workers would; None: it does not do so.
-        self._knows_functions = None
-        if self._profiles is None and self._conf.get("spark.millrace.recognise",
-                                                     "true") != "false":
-            self._knows_functions = hash_of_workers(env)
+        known = hash_of_workers(env)
+        self._hash_in_words = hash_in_words(known, env)
+        recognises = self._conf.get("spark.millrace.recognise", "true") != "false"
+        self._knows_functions = known if self._profiles is None and recognises else None
         server = os.path.join(os.path.dirname(os.path.abspath(frames.__file__)), "fork_server.py")
         with theirs:
             self._fork_server = subprocess.Popen(
                 [python, server, str(theirs.fileno())], env=env, pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL)
-        self._engine.start_workers(ours.detach())
+        patience = float(self._conf.get("spark.python.worker.idleTimeoutSeconds", "0"))
+        self._engine.start_workers(ours.detach(), int(patience * 1000))
 
     @staticmethod
     def _interrupted(number, frame):
@@ -243,6 +279,9 @@ class SparkContext:
                 raise
             raise pickle.PicklingError(
                 f"Could not serialize object: {type(failure).__name__}: {text}") from failure
+
+    def _task(self, source, made, inputs, gives_frames):
+        return Task(source, made, inputs, gives_frames, self._python_paths, self._properties())
 
     def _run(self, rdd, action, partitions=None):
         dataset = rdd._rows()

@@ -1,6 +1,48 @@
 """What fails in the engine, as programs for Spark expect it."""
 
+import pickle
+
 from py4j.protocol import Py4JJavaError
+
+
+class PySparkException(Exception):
+    """What newer programs catch, with those below; what is raised here are Python's own errors."""
+
+
+class PySparkValueError(PySparkException, ValueError):
+    pass
+
+
+class PySparkTypeError(PySparkException, TypeError):
+    pass
+
+
+class PySparkIndexError(PySparkException, IndexError):
+    pass
+
+
+class PySparkKeyError(PySparkException, KeyError):
+    pass
+
+
+class PySparkAttributeError(PySparkException, AttributeError):
+    pass
+
+
+class PySparkRuntimeError(PySparkException, RuntimeError):
+    pass
+
+
+class PySparkAssertionError(PySparkException, AssertionError):
+    pass
+
+
+class PySparkNotImplementedError(PySparkException, NotImplementedError):
+    pass
+
+
+class PySparkPicklingError(PySparkException, pickle.PicklingError):
+    pass
 
 
 def job_failed(text):
@@ -11,7 +53,7 @@ def job_failed(text):
 
 def needs_jvm(what):
     """For what Spark does in its JVM, and millrace does not have."""
-    return NotImplementedError(
+    return PySparkNotImplementedError(
         f"{what} needs Spark's JVM or Spark SQL, which millrace does not have")
 
 

@@ -9,8 +9,8 @@ from pyspark import recognised, steps
 def _call(f, number):
     """An expression for f(x), and what it needs by name."""
     separator = recognised.cut_at(f)
-    if f is str.split:
-        return "split(x)", {"split": str.split}  # of nothing but text
+    if f is recognised.CUT:
+        return "split(x)", {"split": f}  # of nothing but text
     if separator is not None:
         return (f"x.split({separator!r})" if separator else "x.split()"), {}
     paired = recognised.paired_with(f)

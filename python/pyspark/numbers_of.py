@@ -1,6 +1,5 @@
 """What RDDs of numbers can, and what is counted approximately."""
 
-import hashlib
 import math
 from bisect import bisect_right
 
@@ -154,6 +153,7 @@ class _Registers(steps.Step):
     """HyperLogLog: for each of 2^bits groups of hashes the longest run of zeros."""
 
     def __call__(self, rows):
+        import hashlib  # it loads libcrypto, megabytes that most programs do without
         (bits,) = self.arguments
         registers = bytearray(1 << bits)
         for x in rows:

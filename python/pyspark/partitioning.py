@@ -28,6 +28,28 @@ def portable_hash(x):
     return hash(x)
 
 
+def place_of(key):
+    """What is the same for equal keys: `portable_hash`, and a number that tells most keys apart
+    which have the same one: its tuples meet often, and -1 hashes as -2 does."""
+    h = portable_hash(key)
+    if isinstance(key, tuple):
+        return h, _mixed(key)
+    return h, 1 if h == -2 and key == -1 else 0
+
+
+def _mixed(x):
+    if x is None:
+        return 0
+    if isinstance(x, tuple):
+        h = len(x)
+        for part in x:
+            h = ((h ^ _mixed(part)) * 0xff51afd7ed558ccd) & 0xffffffffffffffff
+            h ^= h >> 32
+        return h >> 1
+    h = hash(x)
+    return -1 if h == -2 and x == -1 else h
+
+
 class Partitioner:
     def __init__(self, numPartitions, partitionFunc):
         self.numPartitions = numPartitions

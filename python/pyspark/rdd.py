@@ -13,13 +13,14 @@ from py4j.protocol import Py4JJavaError
 from pyspark import steps
 from pyspark.barrier import InBarrier
 from pyspark.keyed import KeyedOperations
+from pyspark.lineage import tree_of
 from pyspark.numbers_of import BoundedFloat, NumberOperations
 from pyspark.partitioning import Partitioner, portable_hash
 from pyspark.sampling import Sample, SampleRange, fraction_for, new_seed
 from pyspark.saving import SavingOperations
 from pyspark.storagelevel import StorageLevel
 from pyspark.typed import TypedRows
-from pyspark.util import fail_on_stopiteration
+from pyspark.util import fail_on_stopiteration, inheritable_thread_target
 
 __all__ = ["RDD", "PipelinedRDD", "RDDBarrier", "BoundedFloat", "portable_hash"]
 
@@ -51,7 +52,8 @@ class RDD(TypedRows, KeyedOperations, NumberOperations, SavingOperations):
     _steps = ()
     _inputs = None  # per partition, per input: [(parent, partition)]; None: as the only parent
     _unicode = True  # lines of text are str
-    _to_buckets = False
+    _profile = None
+    _gives_frames = False  # (hash, other, frame) for a shuffle, instead of rows
 
     def __init__(self, ctx, operation, parents=()):
         self.ctx = ctx
@@ -82,6 +84,17 @@ class RDD(TypedRows, KeyedOperations, NumberOperations, SavingOperations):
         return rdd
 
     @classmethod
+    def _of_dataset(cls, ctx, operation, dataset, partitioner=None):
+        """Of one that the engine has."""
+        if dataset.rows == "counts":
+            rdd = cls._of_leaf(ctx, operation, lambda: ctx._engine.pickled(dataset),
+                               dataset.partitions, partitioner=partitioner)
+            rdd._typed_dataset = dataset
+            return rdd
+        return cls._of_leaf(ctx, operation, lambda: dataset, dataset.partitions,
+                            partitioner=partitioner)
+
+    @classmethod
     def _of_inputs(cls, ctx, operation, parents, source, inputs, partitioner=None):
         rdd = cls(ctx, operation, parents)
         rdd._source = source
@@ -107,13 +120,18 @@ class RDD(TypedRows, KeyedOperations, NumberOperations, SavingOperations):
         child._prev = self
         return child
 
+    def _then_frames(self, operation, step):
+        """The last step, which says where frames go."""
+        dealt = self._then(operation, step)
+        dealt._gives_frames = True
+        return dealt
+
     def _shuffled(self, operation, deal, partitions, partitioner):
-        """`deal` gives (partition, rows)."""
+        """`deal` gives (partition, 0, frame)."""
         if partitions < 1:
             raise ValueError(f"{operation}: the number of partitions must be positive: "
                              f"{partitions}")
-        dealt = self._then(operation, deal)
-        dealt._to_buckets = True
+        dealt = self._then_frames(operation, deal)
         return RDD._of_leaf(
             self.ctx, operation,
             lambda: self.ctx._engine.shuffled(dealt._native(), partitions),
@@ -152,7 +170,7 @@ class RDD(TypedRows, KeyedOperations, NumberOperations, SavingOperations):
         if self.ctx._profiles is not None and made:
             made = (self.ctx._profiled(self._id, made),)
         # Inputs of text are of one kind: whoever mixes them gets the first one's.
-        task = Task(self._source, made, (unicode * slots)[:slots], self._to_buckets,
+        task = Task(self._source, made, (unicode * slots)[:slots], self._gives_frames,
                     self.ctx._python_paths, properties)
         together = any(type(step) is InBarrier for step in self._steps)
         return self.ctx._engine.of_function(self._operation, self.ctx._pickled(task), parents,
@@ -215,20 +233,7 @@ class RDD(TypedRows, KeyedOperations, NumberOperations, SavingOperations):
         return self
 
     def toDebugString(self):
-        lines = []
-
-        def show(rdd, depth):
-            name = f" {rdd._name}" if rdd._name else ""
-            lines.append(f"{' ' * depth}({rdd.getNumPartitions()}){name} {rdd._kind()}"
-                         f"[{rdd._id}] at {rdd._operation} []")
-            prev = rdd.__dict__.get("_prev")
-            for parent in [prev] if prev is not None else rdd._parents:
-                show(parent, depth + 1)
-            if rdd._operation == "range":  # made of numbers here, of rows in Spark
-                lines.append(f"{' ' * depth} |  ParallelCollectionRDD[{rdd._id}] at parallelize []")
-
-        show(self, 0)
-        return "\n".join(lines).encode()
+        return "\n".join(tree_of(self)).encode()
 
     def __repr__(self):
         what = f"{self._kind()}[{self._id}] at {self._operation}"
@@ -238,7 +243,12 @@ class RDD(TypedRows, KeyedOperations, NumberOperations, SavingOperations):
         """What Spark calls such an RDD."""
         if self._operation in _KINDS:
             return _KINDS[self._operation]
-        return "PythonRDD" if self._leaf is None else "MapPartitionsRDD"
+        if self._gives_frames:
+            return "PairwiseRDD"
+        if self._leaf is None:
+            return "PythonRDD"
+        shuffled = self._parents and self._parents[0]._gives_frames
+        return "ShuffledRDD" if shuffled else "MapPartitionsRDD"
 
     def __reduce__(self):
         raise Exception(NESTED)
@@ -424,10 +434,12 @@ class RDD(TypedRows, KeyedOperations, NumberOperations, SavingOperations):
         return RDDBarrier(self)
 
     def withResources(self, profile):
+        """`pyspark.resource` says what becomes of it."""
+        self._profile = profile
         return self
 
     def getResourceProfile(self):
-        return None
+        return self._profile
 
     def cleanShuffleDependencies(self, blocking=False):
         """Nothing to do: a shuffle goes with its RDD."""
@@ -463,11 +475,23 @@ class RDD(TypedRows, KeyedOperations, NumberOperations, SavingOperations):
 
     def toLocalIterator(self, prefetchPartitions=False):
         self._native()
-        return self._rows_one_by_one()
+        return self._rows_one_ahead() if prefetchPartitions else self._rows_one_by_one()
 
     def _rows_one_by_one(self):
         for p in range(self.getNumPartitions()):
             yield from self._run("toLocalIterator", [p])[0]
+
+    def _rows_one_ahead(self):
+        """The same; the next partition is run while one is read."""
+        from concurrent.futures import ThreadPoolExecutor
+        run = inheritable_thread_target(lambda p: self._run("toLocalIterator", [p])[0])
+        with ThreadPoolExecutor(1) as ahead:
+            coming = None
+            for p in range(self.getNumPartitions()):
+                rows = (coming or ahead.submit(run, p)).result()
+                if p + 1 < self.getNumPartitions():
+                    coming = ahead.submit(run, p + 1)
+                yield from rows
 
     def _results(self, action, step):
         """One row a partition that has one."""

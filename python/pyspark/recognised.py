@@ -3,12 +3,17 @@
 `lambda word: (word, 1)` or `lambda a, b: a + b`, however their parameters are called."""
 
 import operator
-from types import FunctionType
+from types import BuiltinFunctionType, FunctionType
 
 _SPLIT_AT = (lambda x: x.split(" ")).__code__
 _SPLIT = (lambda x: x.split()).__code__
 _PAIR = (lambda x: (x, 1)).__code__
 _ADD = (lambda a, b: a + b).__code__
+
+# As they were at the beginning: a program may give these names to functions of its own.
+_PLUS = operator.add
+CUT = "".__class__.split
+assert type(_PLUS) is BuiltinFunctionType and _PLUS(1, 1) == 2
 
 # Varying arguments, generators, coroutines: not where a function was written.
 _KIND = 0x04 | 0x08 | 0x20 | 0x80 | 0x100 | 0x200
@@ -36,12 +41,12 @@ def _constant(f):
 
 def is_sum(f):
     """Whether f(a, b) is a + b."""
-    return f is operator.add or _says(f, _ADD)
+    return f is _PLUS or _says(f, _ADD)
 
 
 def cut_at(f):
     """What f cuts a text at: a text, "" for white space; None: f is another function."""
-    if f is str.split or _says(f, _SPLIT):
+    if f is CUT or _says(f, _SPLIT):
         return ""
     if _says(f, _SPLIT_AT):
         separator = _constant(f)

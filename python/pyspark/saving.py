@@ -1,6 +1,7 @@
 """RDDs into files, and through other programs."""
 
 import bz2
+import contextlib
 import gzip
 import os
 import shlex
@@ -37,6 +38,12 @@ class SavingOperations:
             opened, ending = _CODECS[short]
         self._save("saveAsTextFile", path, _WriteText, opened, ending)
 
+    def _save_batch(self, path):
+        """As text. A batch that was saved is not saved again; what is left of one that was not
+        ended is written over."""
+        if not os.path.exists(os.path.join(local_path(path), "_SUCCESS")):
+            self._save("saveAsTextFile", path, _WriteText, open, "", overwrite=True)
+
     def saveAsPickleFile(self, path, batchSize=10):
         self._save("saveAsPickleFile", path, _WriteRows, open, "")
 
@@ -54,6 +61,7 @@ class SavingOperations:
         self._then(action, writer(os.path.abspath(path), opened, ending))._run(action)
         with open(os.path.join(path, "_SUCCESS"), "wb"):
             pass
+        _sync_directory(path)
 
     def pipe(self, command, env=None, checkCode=False):
         return self._then("pipe", _Pipe(command, env or {}, checkCode))
@@ -74,6 +82,14 @@ class SavingOperations:
         raise needs_jvm("RDD.saveAsSequenceFile")
 
 
+def _sync_directory(path):
+    directory = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
 class _Write(steps.Step):
     """One file a partition, which appears when it is whole."""
 
@@ -82,8 +98,11 @@ class _Write(steps.Step):
         path = os.path.join(directory, f"part-{split:05d}{ending}")
         unfinished = os.path.join(directory, f"._part-{split:05d}.{os.getpid()}")
         try:
-            with opened(unfinished, "wb") as file:
-                self.write(file, rows)
+            with open(unfinished, "wb") as file:
+                with opened(file, "wb") if opened is not open else contextlib.nullcontext(file) as to:
+                    self.write(to, rows)
+                file.flush()
+                os.fsync(file.fileno())
             os.replace(unfinished, path)
         except BaseException:
             if os.path.exists(unfinished):

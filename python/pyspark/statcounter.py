@@ -99,11 +99,12 @@ class StatCounter:
         return _root(self.sampleVariance())
 
     def asDict(self, sample=False):
+        # Which of the two `sample` chooses is the wrong way round in Spark too; programs know it so.
         return {
             "count": self.count(), "mean": self.mean(), "sum": self.sum(), "min": self.min(),
             "max": self.max(),
-            "stdev": self.sampleStdev() if sample else self.stdev(),
-            "variance": self.sampleVariance() if sample else self.variance(),
+            "stdev": self.stdev() if sample else self.sampleStdev(),
+            "variance": self.variance() if sample else self.sampleVariance(),
         }
 
     def __repr__(self):

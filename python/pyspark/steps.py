@@ -161,7 +161,7 @@ class Take(Step):
                     return
 
 
-# ---- shuffles: rows for (partition, rows) that leave the worker
+# ---- shuffles: (partition, 0, frame of rows) that leave the worker
 
 _ROWS_AT_ONCE = 1 << 16
 _BYTES_AT_ONCE = 8 << 20
@@ -169,7 +169,7 @@ _KEYS_AT_ONCE = 1 << 19
 
 
 def _dealt(rows, partitions, partition_of):
-    """Rows in lists by partition, a bounded number at a time."""
+    """Rows in frames by partition, a bounded number at a time."""
     buckets = {}
     held, most = 0, 1024
     for row in rows:
@@ -180,11 +180,15 @@ def _dealt(rows, partitions, partition_of):
             buckets[p] = [row]
         held += 1
         if held == most:
-            yield from buckets.items()
+            yield from _frames_of(buckets.items())
             most = max(1, min(_ROWS_AT_ONCE, _BYTES_AT_ONCE // len(frames.dumps(row))))
             buckets = {}
             held = 0
-    yield from buckets.items()
+    yield from _frames_of(buckets.items())
+
+
+def _frames_of(buckets):
+    return ((p, 0, frames.dumps(bucket)) for p, bucket in buckets if bucket)
 
 
 class DealByKey(Step):
@@ -214,7 +218,7 @@ def _dealt_pairs(combined, partitions, f):
     buckets = [[] for _ in range(partitions)]
     for pair in combined.items():
         buckets[f(pair[0]) % partitions].append(pair)
-    return ((p, bucket) for p, bucket in enumerate(buckets) if bucket)
+    return _frames_of(enumerate(buckets))
 
 
 class Combining(Step):

@@ -1,11 +1,6 @@
 """Where a running task is."""
 
-import itertools
-import time
-
 from pyspark import barrier
-
-_ids = itertools.count()
 
 
 class TaskContext:
@@ -95,14 +90,14 @@ class BarrierTaskContext(TaskContext):
                             message)
 
 
-def begin(partition, attempt, stage, properties):
+def begin(partition, attempt, stage, number, properties):
     """A task begins in this worker."""
     BarrierTaskContext._meeting = None
     one = TaskContext()
     one._stageId = stage
     one._partitionId = partition
     one._attemptNumber = attempt
-    one._taskAttemptId = (int(time.time() * 1000) << 12) | (next(_ids) & 0xFFF)
+    one._taskAttemptId = number
     one._localProperties = properties
 
 

@@ -24,6 +24,19 @@ def hash_of_workers(conf_environment):
     return int(seed), *rounds
 
 
+def hash_in_words(known, environment):
+    """What is written beside what was hashed so; of a hash that is another with each run, a text
+    that is."""
+    if known is not None:
+        return f"{sys.hash_info.algorithm} with seed {known[0]}"
+    seed = environment.get("PYTHONHASHSEED", "0")
+    if not seed.isdigit():
+        import uuid
+        seed = str(uuid.uuid4())
+    python = environment.get("PYSPARK_PYTHON", sys.executable)
+    return f"{python} with seed {seed}"
+
+
 class TypedRows:
     """What an RDD knows of rows of the engine's own."""
 
@@ -52,7 +65,7 @@ class TypedRows:
             if not self._unicode or self._native().rows != "text":
                 return None
             return engine.decoded(self._native(), False)
-        if self._to_buckets:
+        if self._gives_frames:
             return None
         if self._base is not None and self._base._typed() is not None:
             begin, made_steps = self._base, self._steps[self._base_at:]

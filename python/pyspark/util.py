@@ -32,21 +32,26 @@ class VersionUtils:
                              "not find the major and minor version numbers." % sparkVersion)
 
 
+def inheritable_thread_target(f):
+    """f, for another thread: it runs with the local properties that the calling one has now."""
+    if not callable(f):  # a session
+        return inheritable_thread_target
+    from pyspark import SparkContext
+    context = SparkContext._active_spark_context
+    if context is None:
+        return f
+    properties = context._properties() or {}
+
+    @functools.wraps(f)
+    def wrapped(*args, **kwargs):
+        context._local.properties = dict(properties)
+        return f(*args, **kwargs)
+
+    return wrapped
+
+
 class InheritableThread(threading.Thread):
     """A thread with the local properties of the one that made it."""
 
     def __init__(self, target, *args, session=None, **kwargs):
-        from pyspark import SparkContext
-        context = SparkContext._active_spark_context
-        properties = dict(context._local.__dict__.get("properties", {})) if context else {}
-
-        def run(*a, **k):
-            if context is not None:
-                context._local.properties = properties
-            return target(*a, **k)
-
-        super().__init__(target=run, *args, **kwargs)
-
-
-def inheritable_thread_target(f=None):
-    return f if callable(f) else (lambda g: g)
+        super().__init__(target=inheritable_thread_target(target), *args, **kwargs)

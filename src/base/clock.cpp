@@ -50,7 +50,7 @@ clock::~clock() = default;
 class system_clock final : public clock {
  public:
   [[nodiscard]] time_point_ms now() const override {
-    return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+    return std::chrono::floor<std::chrono::milliseconds>(exact());
   }
 
   bool wait_until(time_point_ms until, const interruption& stop) override {
@@ -58,15 +58,23 @@ class system_clock final : public clock {
     std::unique_lock lock{bell.mutex};
     for (;;) {
       if (bell.raised) return false;
-      const auto wall = std::chrono::system_clock::now();
+      const auto time = exact();
       // Compared in milliseconds, because the nanoseconds to a far time do not fit.
-      const auto coarse = std::chrono::floor<std::chrono::milliseconds>(wall);
+      const auto coarse = std::chrono::floor<std::chrono::milliseconds>(time);
       if (coarse >= until) return true;
-      const bool far = until - coarse > 100ms;
-      // wait_for measures on the steady clock, which a jump of the wall clock leaves alone.
-      bell.rung.wait_for(lock, far ? std::chrono::nanoseconds{100ms} : until - wall);
+      const bool far = until - coarse > 1h;
+      // wait_for measures on the steady clock, too.
+      bell.rung.wait_for(lock, far ? std::chrono::nanoseconds{1h} : until - time);
     }
   }
+
+ private:
+  std::chrono::sys_time<std::chrono::nanoseconds> exact() const {
+    return wall_ + (std::chrono::steady_clock::now() - steady_);
+  }
+
+  const std::chrono::sys_time<std::chrono::nanoseconds> wall_ = std::chrono::system_clock::now();
+  const std::chrono::steady_clock::time_point steady_ = std::chrono::steady_clock::now();
 };
 
 clock& system_clock_source() {

@@ -1,6 +1,7 @@
 #include "millrace/detail/base/events.hpp"
 
 #include <charconv>
+#include <utility>
 
 #include "base/utf8.hpp"
 
@@ -88,6 +89,7 @@ const char* name_of(event::kind what) {
     case event::kind::receiver_error: return "receiver_error";
     case event::kind::receiver_stopped: return "receiver_stopped";
     case event::kind::bad_record: return "bad_record";
+    case event::kind::measured: return "measured";
   }
   return "unknown";
 }
@@ -114,6 +116,17 @@ std::string to_json_line(const event& happened) {
   append_field(json, "group", happened.group);
   append_field(json, "description", happened.description);
   append_field(json, "text", happened.text);
+  if (!happened.numbers.empty()) {
+    char before = '{';
+    json += ",\"numbers\":";
+    for (const auto& [name, value] : happened.numbers) {
+      json += std::exchange(before, ',');
+      append_text(json, name);
+      json += ':';
+      append_number(json, value);
+    }
+    json += '}';
+  }
   json += '}';
   return json;
 }

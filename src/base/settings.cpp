@@ -71,8 +71,9 @@ constexpr std::array table{
     setting_info{"streaming.maxWaitingBatches", type::integer, "1000",
                  "so many batches may wait for one that takes long; then sources wait too", 1},
     setting_info{"streaming.onBatchFailure", type::text, "stop",
-                 "stop, or park: with a checkpoint directory the batch is kept for a re-run and "
-                 "later ones go on"},
+                 "stop; park: with a checkpoint directory the batch is kept for a re-run and later "
+                 "ones go on; report: later ones go on, and where it can be kept the next start "
+                 "runs it again"},
     setting_info{"streaming.receiver.maxBytes", type::size, "64m",
                  "unread bytes that a receiver holds before it pauses reading", 1},
     setting_info{"streaming.receiver.maxRate", type::number, "",
@@ -86,6 +87,13 @@ constexpr std::array table{
                  "lose the rest"},
     setting_info{"streaming.recovery.mergeMissedBatches", type::boolean, "false",
                  "batches whose time passed while the program was down become one: the newest"},
+    setting_info{"streaming.state.cache", type::size, "256m",
+                 "memory of the store of state on disk: what is asked for often, and what is not "
+                 "written yet",
+                 8 << 20},
+    setting_info{"streaming.state.store", type::text, "memory",
+                 "where state and windows keep their keys and values: memory, or rocksdb for more "
+                 "than fits in it (link millrace::rocksdb)"},
     setting_info{"streaming.stopGracefullyOnShutdown", type::boolean, "true",
                  "whether SIGTERM and SIGINT finish the batches whose data has arrived"},
     setting_info{"task.maxFailures", type::integer, "",

@@ -161,11 +161,6 @@ map_output::map_output(entry_layout layout, aligned_memory entries, std::vector<
                      starts[p + 1] - starts[p]});
 }
 
-map_output::map_output(std::vector<row_buffer> rows) : rows_(std::move(rows)) {
-  for (const auto& part : rows_)
-    runs_.push_back({static_cast<const char*>(part.data()), part.size()});
-}
-
 map_output::~map_output() {
   if (entries_ != nullptr)
     layout_->destroy(static_cast<char*>(entries_.get()), entry_count_, entry_count_);
@@ -183,15 +178,10 @@ std::size_t map_output::bytes() const {
   if (entries_ != nullptr)
     all += entry_count_ * layout_->stride() +
            layout_->heap(static_cast<const char*>(entries_.get()), entry_count_);
-  for (const auto& part : rows_)
-    all += part.bytes() + heap_bytes(part.type(), part.data(), part.size());
+  for (const row_pieces& part : rows_)
+    for (const row_buffer& piece : part.pieces())
+      all += piece.bytes() + heap_bytes(piece.type(), piece.data(), piece.size());
   return all;
-}
-
-std::size_t map_output::bytes(int partition) const {
-  const row_buffer& part = rows_[static_cast<std::size_t>(partition)];
-  return part.size() * part.type().size + part.texts().bytes() +
-         heap_bytes(part.type(), part.data(), part.size());
 }
 
 std::size_t entry_layout::heap(const char* entries, std::size_t n) const {

@@ -7,9 +7,9 @@
 
 #include "dataset/kernels.hpp"
 #include "dataset/row_frames.hpp"
+#include "dataset/row_pieces.hpp"
 #include "millrace/detail/dataset/arena.hpp"
 #include "millrace/detail/dataset/partitioner.hpp"
-#include "millrace/detail/dataset/row_buffer.hpp"
 #include "millrace/detail/dataset/row_type.hpp"
 #include "millrace/detail/dataset/task_context.hpp"
 #include "storage/memory_budget.hpp"
@@ -71,28 +71,31 @@ class map_output {
   /// Entries in order of their partition; partition p begins at starts[p].
   map_output(entry_layout layout, aligned_memory entries, std::vector<std::size_t> starts,
              arena texts, bool unique_keys);
-  /// Whole rows, a buffer a partition.
-  explicit map_output(std::vector<row_buffer> rows);
+  /// Whole rows, by partition.
+  explicit map_output(std::vector<row_pieces> rows) : rows_(std::move(rows)) {}
   /// On disk alone.
   explicit map_output(std::vector<spilled_run> runs) : spilled_(std::move(runs)) {}
   map_output(const map_output&) = delete;
   map_output& operator=(const map_output&) = delete;
   ~map_output();
 
+  /// The entries of a partition that are in memory.
   const char* begin(int partition) const {
     return runs_.empty() ? nullptr : runs_[static_cast<std::size_t>(partition)].first;
   }
-  /// In memory.
   std::size_t count(int partition) const {
     return runs_.empty() ? 0 : runs_[static_cast<std::size_t>(partition)].count;
   }
+  /// The rows of a partition that are in memory; null: none of this output are.
+  const row_pieces* rows(int partition) const {
+    return rows_.empty() ? nullptr : &rows_[static_cast<std::size_t>(partition)];
+  }
   const std::vector<spilled_run>& spilled() const { return spilled_; }
+  /// Neither entries in memory nor anything on disk.
   bool empty(int partition) const;
 
   /// Memory, all partitions.
   std::size_t bytes() const;
-  /// Memory of the rows of one partition.
-  std::size_t bytes(int partition) const;
   void spilled(std::vector<spilled_run> runs) { spilled_ = std::move(runs); }
   void held(held_memory memory) { held_ = std::move(memory); }
   /// No key twice in a partition.
@@ -109,7 +112,7 @@ class map_output {
   aligned_memory entries_;
   std::size_t entry_count_ = 0;
   arena texts_;
-  std::vector<row_buffer> rows_;
+  std::vector<row_pieces> rows_;
   std::vector<spilled_run> spilled_;
   held_memory held_;
 };

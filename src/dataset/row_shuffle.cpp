@@ -51,9 +51,9 @@ class row_writer {
 
  private:
   std::size_t bytes() const {
-    std::size_t all = held_ * rows_.size + heap_;
-    if (rows_.holds_views)
-      for (const auto& part : parts_) all += part.texts().bytes();
+    if (!rows_.holds_views) return held_ * rows_.size + heap_;
+    std::size_t all = heap_;
+    for (const auto& part : parts_) all += part.bytes();
     return all;
   }
 
@@ -71,7 +71,8 @@ class row_writer {
     std::uint64_t written = 0;
     for (std::uint32_t p = 0; p < partitions_; ++p) {
       row_frames& to = run.emplace_back(rows_, task_.memory().disk);
-      to.append(part.begin(static_cast<int>(p)), part.count(static_cast<int>(p)));
+      for (const row_buffer& piece : part.rows(static_cast<int>(p))->pieces())
+        to.append(piece.data(), piece.size());
       to.finish();
       bytes += to.bytes();
       written += to.rows();
@@ -134,7 +135,7 @@ class row_writer {
   std::vector<map_output::spilled_run> runs_;
   std::uint32_t next_ = 0;
   std::unique_ptr<entry_layout> hashing_;
-  std::vector<row_buffer> parts_;
+  std::vector<row_pieces> parts_;
   std::vector<char*> places_;
   std::vector<std::uint32_t> counts_;
   std::uint32_t to_[chunk_capacity];
@@ -158,12 +159,15 @@ void add_runs(row_runs& to, map_output_ptr out, int partition) {
     to.total += part.rows();
     to.bytes += part.bytes_in_memory();
   }
-  const std::size_t n = out->count(partition);
-  if (n == 0) return;
-  const char* first = out->begin(partition);
-  to.total += n;
-  to.bytes += out->bytes(partition);
-  to.runs.push_back({std::move(out), first, n});
+  const row_pieces* const rows = out->rows(partition);
+  if (rows == nullptr) return;
+  for (const row_buffer& piece : rows->pieces()) {
+    if (piece.empty()) continue;
+    to.runs.push_back({out, static_cast<const char*>(piece.data()), piece.size()});
+    to.bytes += heap_bytes(piece.type(), piece.data(), piece.size());
+  }
+  to.total += rows->size();
+  to.bytes += rows->bytes();
 }
 
 row_runs fetch_rows(const shuffle& from, int partition, task_context& task) {
@@ -181,10 +185,8 @@ void row_runs::load(const row_type& rows) {
     frame_reader from(*r.disk);
     while (from.next())
       read.append({from.rows().data(), static_cast<std::uint32_t>(from.rows().size()), true});
-    std::vector<row_buffer> parts;
-    parts.push_back(std::move(read));
-    r.held = std::make_shared<const map_output>(std::move(parts));
-    r.rows = r.held->begin(0);
+    r.rows = static_cast<const char*>(read.data());
+    r.held = std::make_shared<const row_buffer>(std::move(read));
     r.disk = nullptr;
   }
 }

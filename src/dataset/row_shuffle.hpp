@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "dataset/shuffle.hpp"
-#include "millrace/detail/dataset/row_buffer.hpp"
 
 namespace millrace::detail {
 
@@ -23,7 +22,7 @@ class row_shuffle final : public shuffle {
 /// This partition of every map output, as runs of rows in map order.
 struct row_runs {
   struct run {
-    map_output_ptr held;
+    std::shared_ptr<const void> held;
     const char* rows;  // null: on disk
     std::size_t count;
     const row_frames* disk = nullptr;

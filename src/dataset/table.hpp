@@ -21,6 +21,7 @@ class aggregation_table {
   const entry_layout& layout() const { return layout_; }
   std::uint32_t size() const { return core_.used; }
   char* entries() { return core_.entries; }
+  const char* entries() const { return core_.entries; }
 
   /// The slot of each row's key, tagged where it is new. At most chunk_capacity rows.
   void find(const key_source& key, const char* rows, std::uint32_t stride, std::uint32_t n,

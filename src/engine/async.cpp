@@ -8,6 +8,7 @@
 
 #include "engine/async_threads.hpp"
 #include "engine/scheduler.hpp"
+#include "millrace/detail/engine/accumulators.hpp"
 #include "millrace/detail/engine/engine.hpp"
 #include "millrace/detail/engine/jobs.hpp"
 
@@ -30,12 +31,14 @@ async_action::async_action(const node_ptr& dataset, std::function<std::shared_pt
   owner.check_running();
   state_->context = dataset->context();
   owner.async().start([shared = state_, held = node_ptr(dataset), run = std::move(run),
-                       group = job_group_of(owner)]() mutable {
+                       group = job_group_of(owner),
+                       tally = accumulator_tally::current()]() mutable {
     std::shared_ptr<void> result;
     std::exception_ptr failure;
     try {
       set_job_group(engine_of(*held), std::move(group));
       const lane_scope lane(shared->lane);
+      const accumulator_tally::scope counts(std::move(tally));
       result = run();
     } catch (...) {
       failure = std::current_exception();

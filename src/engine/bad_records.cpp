@@ -52,14 +52,17 @@ struct bad_records::kept {
 bad_records::bad_records(const settings& conf, event_bus& events)
     : events_(events),
       most_bytes_(conf.size("deadLetters.maxBytes")),
+      set_(!conf.text("deadLetters.directory").empty()),
       directory_(conf.text("deadLetters.directory")),
       counts_(std::make_unique<counts>()) {}
 
 bad_records::~bad_records() { close(); }
 
 void bad_records::directory(std::string otherwise) {
+  if (set_) return;
+  close();
   const std::lock_guard lock(mutex_);
-  if (directory_.empty()) directory_ = std::move(otherwise);
+  directory_ = std::move(otherwise);
 }
 
 void bad_records::check(on_bad_record policy, std::string_view source) const {

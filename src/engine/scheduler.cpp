@@ -23,7 +23,30 @@ constexpr int most_rounds = 4;
 // So is a task whose executor dies each time: perhaps it is what kills them.
 constexpr int most_losses = 4;
 constexpr auto executor_deadline = 30s;
+
+bool process_was_lost(const std::exception& failure) {
+  if (dynamic_cast<const process_lost*>(&failure) != nullptr) return true;
+  try {
+    std::rethrow_if_nested(failure);
+  } catch (const std::exception& nested) {
+    return process_was_lost(nested);
+  } catch (...) {
+  }
+  return false;
+}
+
+bool process_was_lost(const std::exception_ptr& failure) {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const std::exception& thrown) {
+    return process_was_lost(thrown);
+  } catch (...) {
+    return false;
+  }
+}
 }  // namespace
+
+bool lane_cancelled() { return current_lane != nullptr && current_lane->cancelled(); }
 
 lane_scope::lane_scope(job_lane& lane, std::int64_t batch_time)
     : before_(std::exchange(current_lane, &lane)),
@@ -46,8 +69,7 @@ struct scheduler::running_job {
 
   bool cancelled() const {
     if (stop.load(std::memory_order_acquire)) return true;
-    return lane != nullptr && lane->cancel() != nullptr &&
-           lane->cancel()->load(std::memory_order_relaxed);
+    return lane != nullptr && lane->cancelled();
   }
 };
 
@@ -293,13 +315,22 @@ bool scheduler::run_together(running_job& job, const node& of, std::vector<int>&
       all.apart_.notify_one();
     }
   } const ours{*this};
+  int losses = 0;
+  int failures = 0;
   for (int attempt = 0;; ++attempt) {
     try {
       return run_tasks(job, attempt, left, body, take);
     } catch (const job_error&) {
-      if (attempt + 1 == max_failures_ || job.cancelled() || stopping_) throw;
+      if (!may_run_again(std::current_exception(), losses, failures) || job.cancelled() ||
+          stopping_)
+        throw;
     }
   }
+}
+
+/// Counts what happened to an attempt.
+bool scheduler::may_run_again(const std::exception_ptr& failure, int& losses, int& failures) const {
+  return process_was_lost(failure) ? ++losses < most_losses : ++failures < max_failures_;
 }
 
 bool scheduler::run_tasks(running_job& job, int together, std::vector<int>& left,
@@ -434,7 +465,7 @@ bool scheduler::run_tasks(running_job& job, int together, std::vector<int>& left
       case outcome::failed:
         publish(event::kind::task_failed, job, set.get(), &report, describe(report.failure));
         ++t.number;
-        if (++t.failures < max_failures_ && together < 0) {
+        if (may_run_again(report.failure, t.losses, t.failures) && together < 0) {
           waiting.push_back(report.index);
         } else if (failure == nullptr) {
           try {
@@ -472,7 +503,10 @@ bool scheduler::run_tasks(running_job& job, int together, std::vector<int>& left
   // ran together count together.
   for (const auto& t : tasks)
     if (together < 0 || (failure == nullptr && !inputs_lost))
-      for (const auto& update : t.updates) update.to->merge(update.value.get());
+      for (const auto& update : t.updates)
+        accumulator_tally::count(update.to, [&](const accumulator_tally* by) {
+          update.to->merge(update.value.get(), by);
+        });
   if (failure != nullptr) {
     publish(event::kind::stage_failed, job, set.get(), nullptr,
             owner_.events().wanted() ? describe(failure) : std::string());
@@ -504,7 +538,9 @@ void scheduler::fail(running_job& job, const task_set& set, const task_report& r
     if (report.row >= 0) text += " at row " + std::to_string(report.row);
     text += " of partition " + std::to_string(set.partition(report.index)) + " (stage " +
             std::to_string(set.stage()) + ", attempt " + std::to_string(report.attempt + 1) +
-            " of " + std::to_string(max_failures_) + "): " + describe(report.failure);
+            " of " +
+            std::to_string(process_was_lost(report.failure) ? most_losses : max_failures_) +
+            "): " + describe(report.failure);
     std::throw_with_nested(job_error(text, {set.stage(), set.partition(report.index),
                                             report.attempt, report.row, report.operation}));
   }

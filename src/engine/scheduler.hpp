@@ -74,6 +74,7 @@ class scheduler {
   /// `together`: which attempt at all of the tasks it is, from 0; -1: each has attempts of its own.
   bool run_tasks(running_job& job, int together, std::vector<int>& left, const task_set::body& body,
                  const taker& take);
+  bool may_run_again(const std::exception_ptr& failure, int& losses, int& failures) const;
   [[noreturn]] void fail(running_job& job, const task_set& set, const task_report& report);
 
   /// What a cancelled job throws.

@@ -35,9 +35,9 @@ int file_partitions(const detail::engine& core, int asked) {
 context::context(context_options options) : core_(program::make_engine(options)) {}
 
 rdd<std::int64_t> context::range(std::int64_t begin, std::int64_t end, std::int64_t step,
-                                 int slices) const {
+                                 std::optional<int> slices) const {
   return rdd<std::int64_t>(
-      detail::from_range(core_, begin, end, step, slices == 0 ? default_parallelism() : slices));
+      detail::from_range(core_, begin, end, step, slices.value_or(default_parallelism())));
 }
 
 rdd<std::string_view> context::text_file(const std::string& path, int min_partitions) const {
@@ -77,11 +77,12 @@ int context::default_parallelism() const { return core_->default_parallelism(); 
 const std::string& context::name() const { return core_->name(); }
 void context::stop() const { core_->stop(); }
 
-detail::node_ptr context::parallelize_rows(detail::row_buffer all, int slices) const {
-  if (slices < 0)
+detail::node_ptr context::parallelize_rows(detail::row_buffer all,
+                                           std::optional<int> slices) const {
+  if (slices && *slices < 1)
     throw usage_error("parallelize: the number of partitions must be positive: " +
-                      std::to_string(slices));
-  const auto n = static_cast<std::size_t>(slices == 0 ? default_parallelism() : slices);
+                      std::to_string(*slices));
+  const auto n = static_cast<std::size_t>(slices.value_or(default_parallelism()));
   const std::size_t total = all.size();
   const detail::row_type& type = all.type();
   std::vector<detail::row_buffer_ptr> parts;

@@ -1,5 +1,7 @@
 #include "millrace/detail/storage/file_system.hpp"
 
+#include <cerrno>
+
 #include "millrace/error.hpp"
 
 namespace millrace::detail {
@@ -8,6 +10,23 @@ input_file::~input_file() = default;
 output_file::~output_file() = default;
 file_lock::~file_lock() = default;
 file_system::~file_system() = default;
+
+bool is_full_disk(const std::exception_ptr& failure) noexcept {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const full_disk&) {
+    return true;
+  } catch (const std::nested_exception& outer) {
+    return outer.nested_ptr() != nullptr && is_full_disk(outer.nested_ptr());
+  } catch (...) {
+    return false;
+  }
+}
+
+void throw_system_error(const std::string& text, int number) {
+  if (number == ENOSPC || number == EDQUOT) throw full_disk(text);
+  throw error(text);
+}
 
 namespace {
 

@@ -19,8 +19,9 @@ namespace millrace::detail {
 namespace {
 
 [[noreturn]] void fail(const char* operation, std::string_view path, int code) {
-  throw error{std::string{operation} + " failed (" + std::generic_category().message(code) +
-              "): \"" + std::string{path} + "\""};
+  throw_system_error(std::string{operation} + " failed (" + std::generic_category().message(code) +
+                         "): \"" + std::string{path} + "\"",
+                     code);
 }
 
 /// Repeats a system call that a signal interrupted.
@@ -302,17 +303,16 @@ class local final : public file_system {
   }
 
   [[nodiscard]] std::unique_ptr<output_file> create(std::string_view name) override {
-    std::string path = local_path(name);
-    descriptor file{uninterrupted(
-        [&] { return ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666); })};
-    if (file.number() == -1) fail("creating", path, errno);
-    return std::make_unique<local_output_file>(std::move(path), std::move(file));
+    return create(name, O_TRUNC);
+  }
+  [[nodiscard]] std::unique_ptr<output_file> create_new(std::string_view name) override {
+    return create(name, O_EXCL);
   }
 
   void rename(std::string_view from, std::string_view to) override {
     const std::string source = local_path(from);
     const std::string target = local_path(to);
-    if (::rename(source.c_str(), target.c_str()) == -1) {
+    if (uninterrupted([&] { return ::rename(source.c_str(), target.c_str()); }) == -1) {
       const int code = errno;
       fail("renaming", source + "\" to \"" + target, code);
     }
@@ -356,6 +356,15 @@ class local final : public file_system {
       fail("locking", path, errno);
     }
     return std::make_unique<local_lock>(std::move(file));
+  }
+
+ private:
+  static std::unique_ptr<output_file> create(std::string_view name, int how) {
+    std::string path = local_path(name);
+    descriptor file{uninterrupted(
+        [&] { return ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | how, 0666); })};
+    if (file.number() == -1) fail("creating", path, errno);
+    return std::make_unique<local_output_file>(std::move(path), std::move(file));
   }
 };
 

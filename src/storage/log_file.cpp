@@ -3,6 +3,7 @@
 #include <cstring>
 #include <utility>
 
+#include "millrace/detail/base/log.hpp"
 #include "millrace/error.hpp"
 
 namespace millrace::detail {
@@ -12,11 +13,6 @@ std::string directory_of(const std::string& path) {
   const auto slash = path.rfind('/');
   if (slash == std::string::npos) return ".";
   return slash == 0 ? "/" : path.substr(0, slash);
-}
-
-std::unique_ptr<output_file> create_new(file_system& files, const std::string& path) {
-  if (files.exists(path)) throw error("a log is there already: \"" + path + "\"");
-  return files.create(path);
 }
 
 /// How much of the file was synced when an entry was written: what stands before its bytes.
@@ -33,32 +29,54 @@ void log_entry::clear() {
   bytes_.u64(0);  // filled in by the writer
 }
 
-log_writer::log_writer(file_system& files, std::string path, std::string_view description)
-    : path_(std::move(path)), file_(create_new(files, path_)), frames_(*file_, description) {
-  file_->sync();
-  files.sync_directory(directory_of(path_));
-  synced_ = frames_.bytes();
+log_writer::log_writer(file_system& files, std::string path, std::string_view description,
+                       log_entry* first)
+    : path_(std::move(path)), file_(files.create_new(path_)) {
+  try {
+    frames_.emplace(*file_, description);
+    if (first != nullptr) append(*first);
+    file_->sync();
+    files.sync_directory(directory_of(path_));
+    if (first != nullptr) synced(bytes());
+    else synced_ = appended_ = bytes();
+  } catch (...) {
+    const std::exception_ptr failed = std::current_exception();
+    try {
+      files.remove_tree(path_);
+    } catch (const std::exception& e) {
+      log_warn("a log that could not be begun is left: " + describe(e));
+    }
+    std::rethrow_exception(failed);
+  }
 }
 
 std::uint64_t log_writer::append(log_entry& entry, std::uint64_t records) {
-  const std::uint64_t offset = frames_.bytes();
+  const std::uint64_t offset = frames_->bytes();
   const std::string_view all = entry.bytes_.view();
   // Not const: it is the entry's own buffer.
   std::memcpy(const_cast<char*>(all.data()), &synced_, sizeof synced_);
-  frames_.frame(all, records);
+  frames_->frame(all, records);
+  appended_ = frames_->bytes();
   return offset;
 }
 
 void log_writer::sync() {
   if (all_synced()) return;
   flush();
-  synced_ = frames_.bytes();
+  synced(frames_->bytes());
+}
+
+/// Says in the file that it was, before anybody acts on it: else damage to the last entry would
+/// look like the end of a writer that died before the sync.
+void log_writer::synced(std::uint64_t up_to) {
+  synced_ = up_to;
+  frames_->frame({reinterpret_cast<const char*>(&synced_), sizeof synced_}, 0);
 }
 
 void log_writer::close() {
   // A reader takes the mark as the word that all before it was on the disk.
-  sync();
-  frames_.finish();
+  if (!all_synced()) flush();
+  frames_->finish();
   file_->sync();
   file_->close();
 }
@@ -74,9 +92,10 @@ log_reader::log_reader(file_system& files, const std::string& path, std::string_
 bool log_reader::next(entry& next) {
   if (ended_) return false;
   framed_reader::frame frame;
-  if (frames_.next(frame)) {
+  while (frames_.next(frame)) {
     if (frame.payload.size() < log_entry::head)
       frames_.refuse("an entry of a log is too short", frame.offset);
+    if (frame.records == 0) continue;  // says what was synced, and nothing else
     next = {frame.payload.substr(log_entry::head), frame.records,
             frame.offset - framed_writer::head_bytes};
     return true;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -32,36 +33,39 @@ class log_entry {
 /// begun, and what was not synced is written again there.
 class log_writer {
  public:
-  /// Creates the file, which must not be there, and returns when it would survive a power cut.
-  log_writer(file_system& files, std::string path, std::string_view description);
+  /// Creates the file, which must not be there, with `first`, if that is given, and returns when
+  /// all of it would survive a power cut. Throws `error`; then there is no file.
+  log_writer(file_system& files, std::string path, std::string_view description,
+             log_entry* first = nullptr);
 
-  /// Where the entry begins.
+  /// Where the entry begins. `records` is at least 1.
   std::uint64_t append(log_entry& entry, std::uint64_t records = 1);
   /// Returns when all that was appended would survive a power cut.
   void sync();
   /// The same in two halves, for who does not want to keep appenders waiting: `flush` may run
   /// beside `append`; `synced` says what `bytes` was when it began.
   void flush() { file_->sync(); }
-  void synced(std::uint64_t up_to) { synced_ = up_to; }
+  void synced(std::uint64_t up_to);
   /// Marks the end, after all was synced. Nothing may be called after it.
   void close();
 
   const std::string& path() const { return path_; }
-  std::uint64_t bytes() const { return frames_.bytes(); }
-  bool all_synced() const { return synced_ == frames_.bytes(); }
+  std::uint64_t bytes() const { return frames_->bytes(); }
+  bool all_synced() const { return synced_ >= appended_; }
 
  private:
   std::string path_;
   std::unique_ptr<output_file> file_;
-  framed_writer frames_;
+  std::optional<framed_writer> frames_;
   std::uint64_t synced_ = 0;
+  std::uint64_t appended_ = 0;  // the end of the last entry
 };
 
 /// Reads one log from its beginning, also one whose writer died or is at work. One thread.
 ///
 /// What a writer had not synced when it died may be missing in part: a torn tail, which ends the
-/// reading. An entry that is damaged and was synced before one behind it was written is no tail:
-/// that is refused with the path and the offset.
+/// reading. An entry that is damaged and was synced before something behind it was written is no
+/// tail: that is refused with the path and the offset.
 class log_reader {
  public:
   log_reader(file_system& files, const std::string& path, std::string_view description);

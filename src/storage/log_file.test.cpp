@@ -26,6 +26,9 @@ class LogFile : public testing::Test {
 
   using entries = std::vector<std::string>;
 
+  /// What the writer puts behind entries that were synced.
+  static constexpr std::size_t mark_bytes = framed_writer::head_bytes + 8;
+
   /// Each group is synced, the last one is not; and the end is marked, if so.
   void write(const std::vector<entries>& groups, bool close = false) {
     fs::remove(path_);
@@ -122,7 +125,7 @@ TEST_F(LogFile, ZerosAtTheEndAreATornTail) {
 TEST_F(LogFile, DamageBeforeASyncedEntryIsRefusedWithPathAndOffset) {
   write({{"one", "two"}, {"three"}});
   const std::string whole = bytes();
-  for (std::size_t i = offsets_[0]; i < offsets_[2]; ++i) {
+  for (std::size_t i = offsets_[0]; i < offsets_[2] - mark_bytes; ++i) {
     std::string damaged = whole;
     damaged[i] = static_cast<char>(damaged[i] ^ 1);
     replace(damaged);
@@ -130,6 +133,22 @@ TEST_F(LogFile, DamageBeforeASyncedEntryIsRefusedWithPathAndOffset) {
     const std::size_t entry = i < offsets_[1] ? offsets_[0] : offsets_[1];
     EXPECT_NE(text.find(path_ + "\" at offset " + std::to_string(entry)), std::string::npos)
         << i << " " << text;
+  }
+}
+
+TEST_F(LogFile, DamageToTheLastEntryIsRefusedIfItWasSynced) {
+  write({{"one", "two"}, {}});
+  const std::string whole = bytes();
+  EXPECT_EQ(read().all, (entries{"one", "two"}));
+  for (std::size_t i = offsets_[1]; i < whole.size(); ++i) {
+    std::string damaged = whole;
+    damaged[i] = static_cast<char>(damaged[i] ^ 1);
+    replace(damaged);
+    if (i < whole.size() - mark_bytes) {
+      EXPECT_NE(refusal().find("at offset " + std::to_string(offsets_[1])), std::string::npos) << i;
+    } else {
+      EXPECT_EQ(read().all, (entries{"one", "two"})) << i;
+    }
   }
 }
 

@@ -14,8 +14,9 @@ namespace millrace::detail {
 namespace {
 
 constexpr std::size_t huge_page = std::size_t{2} << 20;
-// Below this, malloc is good enough.
+// Below about this, malloc is good enough.
 constexpr std::size_t large = 2 * huge_page;
+constexpr std::size_t about = 4096;
 
 /// Freed large blocks. One batch is like the one before: without this each would ask the system for
 /// the same memory again, which zeroes it (a quarter of the time of a join of 5 M rows).
@@ -84,7 +85,7 @@ void aligned_free::operator()(void* block) const {
 }
 
 aligned_memory allocate_aligned(std::size_t bytes) {
-  if (bytes < large) {
+  if (bytes + about < large) {
     const std::size_t rounded = std::max<std::size_t>((bytes + 63) / 64 * 64, 64);
     void* memory = std::aligned_alloc(64, rounded);
     if (memory == nullptr) throw std::bad_alloc();

@@ -20,9 +20,10 @@ namespace {
 constexpr std::uint64_t file_size = std::uint64_t{256} << 20;
 
 [[noreturn]] void fail(std::string_view what, int code, const std::string& directory) {
-  throw error(std::string(what) + " the local directory failed (" +
-              std::generic_category().message(code) +
-              "); make room there, or set local.dir to another: \"" + directory + "\"");
+  throw_system_error(std::string(what) + " the local directory failed (" +
+                         std::generic_category().message(code) +
+                         "); make room there, or set local.dir to another: \"" + directory + "\"",
+                     code);
 }
 
 }  // namespace

@@ -106,8 +106,9 @@ std::size_t text_block_reader::find_cut() const {
   const char* const last = buffer_.get() + last_;
   if (base_ + last_ >= end_) {
     // The line that holds the last byte of the split is the last one, and may end behind it. A
-    // split that begins there looks for the same line end, in start().
-    const std::size_t split_last = static_cast<std::size_t>(end_ - 1 - base_);
+    // split that begins there looks for the same line end, in start(). A split may end within the
+    // mark that is left out.
+    const std::size_t split_last = end_ > base_ ? static_cast<std::size_t>(end_ - 1 - base_) : 0;
     const char* const line_end = first_line_end(buffer_.get() + split_last, last);
     if (line_end != last) {
       const std::size_t after = after_line_end(line_end);

@@ -212,6 +212,10 @@ TEST(TextBlocks, AByteOrderMarkIsLeftOut) {
                  1, 7),
             "b\n");
   EXPECT_EQ(read("\xef\xbb\xbf", 0, 3), "");
+  // A split that ends within the mark, whose line comes by several reads.
+  const std::string line = "\xef\xbb\xbf" + std::string(300, 'a') + "\n";
+  for (const std::uint64_t end : {1, 2, 3, 4})
+    EXPECT_EQ(read(line + "b\n", 0, end, {.block = 8}), line.substr(3)) << end;
   EXPECT_EQ(read("\xef\xbb", 0, 2), "\xef\xbb");
 }
 

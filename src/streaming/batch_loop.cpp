@@ -107,19 +107,21 @@ bool batch_loop::wait_for(time_point_ms time, bool cutting) {
   return options_.time->wait_until(time, wake_);
 }
 
-/// The batch of `time`, and those after it whose time has come too. What they read is on the disk
-/// then, where that matters.
-void batch_loop::generate(time_point_ms time, std::size_t most,
-                          std::vector<std::shared_ptr<batch>>& made) {
+/// The batch of `time`, those after it whose time has come too, and those that are run again. What
+/// they read is on the disk then, where that matters. Returns the time of the next batch.
+time_point_ms batch_loop::generate(time_point_ms time, std::size_t most,
+                                   std::vector<std::shared_ptr<batch>>& made) {
   time_point_ms at = time;
   try {
     do {
       made.push_back(runner_.generate(at));
       at += options_.interval;
     } while (made.size() < most && at <= options_.time->now());
+    for (auto& retried : runner_.generate_retried()) made.push_back(std::move(retried));
     runner_.make_sure();
     for (const auto& b : made)
       if (b->jobs.empty()) runner_.complete(*b);
+    return at;
   } catch (const std::exception& e) {
     made.clear();
     runner_.failed(runner_.current(), e);
@@ -144,9 +146,10 @@ void batch_loop::watch(std::unique_lock<std::mutex>& lock) {
   lock.unlock();
 
   std::vector<std::shared_ptr<batch>> made;
+  time_point_ms next = time;
   std::exception_ptr failure;
   try {
-    if (wait_for(time, !last)) generate(time, most, made);
+    if (wait_for(time, !last)) next = generate(time, most, made);
   } catch (const std::exception&) {
     failure = std::current_exception();
   }
@@ -156,7 +159,7 @@ void batch_loop::watch(std::unique_lock<std::mutex>& lock) {
   if (failure != nullptr) {
     fail_locked(std::move(failure));
   } else if (!made.empty()) {
-    next_ = made.back()->time + options_.interval;
+    next_ = next;
     runner_.current(next_);
     if (mode_ == mode::dropping) return;
     if (last) mode_ = mode::draining;

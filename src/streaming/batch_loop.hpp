@@ -65,7 +65,8 @@ class batch_loop {
   bool run_one(std::unique_lock<std::mutex>& lock);
   bool wait_for(time_point_ms time, bool cutting);
   void watch(std::unique_lock<std::mutex>& lock);
-  void generate(time_point_ms time, std::size_t most, std::vector<std::shared_ptr<batch>>& made);
+  time_point_ms generate(time_point_ms time, std::size_t most,
+                         std::vector<std::shared_ptr<batch>>& made);
   void fail_locked(std::exception_ptr why) noexcept;
 
   batch_runner& runner_;

@@ -73,6 +73,14 @@ std::vector<node_ptr> batch_runner::slice(stream_node& of, time_point_ms from, t
   return datasets;
 }
 
+void batch_runner::while_standing(const std::function<void()>& f) {
+  {
+    const graph_hold held(*this);
+    f();
+  }
+  forget_finished();
+}
+
 /// Gives the inputs what the batch reads.
 void batch_runner::read(batch& b) {
   const batch_reading how = log_ == nullptr ? batch_reading::anew : log_->next(b.time);
@@ -98,12 +106,14 @@ std::unique_ptr<batch> batch_runner::generate(time_point_ms time) {
   auto b = std::make_unique<batch>();
   b->time = time;
   b->submitted = std::chrono::steady_clock::now();
+  b->added.push_back(std::make_shared<accumulator_tally>());
+  const accumulator_tally::scope counts(b->added.back());
   std::string where = "reading the inputs";
   std::string_view operation;
   try {
     const graph_hold held(*this);
     read(*b);
-    generated_ = count_of(time);
+    generated_ = std::max(generated_, count_of(time));
     b->jobs.reserve(graph_.outputs().size());
     for (const auto& output : graph_.outputs()) {
       operation = output->operation;
@@ -124,17 +134,20 @@ std::unique_ptr<batch> batch_runner::generate(time_point_ms time) {
       std::vector<std::int32_t> partitions;
       for (const batch::job& job : b->jobs) partitions.push_back(job.dataset->partitions());
       log_->log(time, std::move(partitions));
-    } else if (!b->runs && !b->state.empty()) {
+    } else if (!b->runs) {
       where = "bringing state back";
       settle(*b);
-      log_->state_is_back();
+      b->added.back()->drop();  // what it adds was added when it ran first
     }
   } catch (...) {
     rethrow_for(time, where, operation);
   }
   forget_finished();
+  if (log_ == nullptr) b->added.back()->settle();
   b->left = b->jobs.size();
-  if (overlaps_ && !b->jobs.empty()) turns_.begin(time);
+  // One that is run again does not keep those after it waiting, whose jobs may be taken already.
+  const bool newest = count_of(time) == generated_;
+  if (overlaps_ && newest && !b->jobs.empty()) turns_.begin(time);
   if (!b->jobs.empty() && core_.events().wanted()) {
     event e{.what = event::kind::batch_submitted};
     e.batch_time = count_of(time);
@@ -144,10 +157,23 @@ std::unique_ptr<batch> batch_runner::generate(time_point_ms time) {
   return b;
 }
 
+std::vector<std::unique_ptr<batch>> batch_runner::generate_retried() {
+  std::vector<std::unique_ptr<batch>> all;
+  if (log_ == nullptr) return all;
+  std::vector<time_point_ms> times;
+  try {
+    times = log_->retried();
+  } catch (...) {
+    rethrow_for(current(), "the batch log", {});
+  }
+  for (const time_point_ms time : times) all.push_back(generate(time));
+  return all;
+}
+
 void batch_runner::make_sure() {
   if (log_ == nullptr) return;
   try {
-    log_->sync();
+    room_.run("the batch log", [this] { log_->sync(); });
   } catch (...) {
     rethrow_for(current(), "the batch log", {});
   }
@@ -181,22 +207,45 @@ void batch_runner::run(batch& b, std::size_t job) {
   try {
     const commit_turns::scope turn(overlaps_ ? &turns_ : nullptr, b.time);
     const lane_scope lane(operation.lane, count_of(b.time));
-    operation.function.run(operation.function.function.get(), dataset, b.time);
-    if (job + 1 == b.jobs.size()) settle(b);
-    core_.rejected().sync();
+    const auto run_step = [&](auto step) {
+      room_.run(operation.description(), [&] {
+        const auto added = std::make_shared<accumulator_tally>();
+        const accumulator_tally::scope counts(added);
+        try {
+          step();
+        } catch (...) {
+          if (is_full_disk(std::current_exception())) added->drop();  // it is going to run again
+          else keep(b, added);
+          throw;
+        }
+        keep(b, added);
+      });
+    };
+    // What has run does not run again because something else finds no room.
+    run_step([&] { operation.function.run(operation.function.function.get(), dataset, b.time); });
+    if (job + 1 == b.jobs.size()) run_step([&] { settle(b); });
+    room_.run(operation.description(), [this] { core_.rejected().sync(); });
   } catch (...) {
     if (core_.events().wanted())
       publish(event::kind::output_operation_failed, describe(std::current_exception()));
-    if (park_) {
+    // What ends with the stream has not failed: the next start runs it again.
+    if (on_failure_ != failed_batch::stops_the_stream && !operation.lane.cancelled()) {
       const std::lock_guard lock(b.mutex);
-      if (b.parked.empty())
-        b.parked = operation.description() + ": " + describe(std::current_exception());
+      if (b.failure.empty())
+        b.failure = operation.description() + ": " + describe(std::current_exception());
       return;
     }
     rethrow_for(b.time, operation.description(), operation.operation);
   }
   if (core_.events().wanted())
     publish(event::kind::output_operation_completed, std::string(operation.operation));
+}
+
+/// What a job has added counts once its batch is done.
+void batch_runner::keep(batch& b, const std::shared_ptr<accumulator_tally>& added) {
+  if (log_ == nullptr) return added->settle();
+  const std::lock_guard lock(b.mutex);
+  b.added.push_back(added);
 }
 
 /// Outputs may have left partitions out (print), or read nothing: state stands still for none.
@@ -212,14 +261,20 @@ void batch_runner::settle(const batch& b) {
 }
 
 void batch_runner::complete(batch& b) {
+  if (!b.failure.empty()) {
+    const bool kept = on_failure_ == failed_batch::is_parked;
+    log_error((kept ? "a batch failed and is kept for a re-run (millrace batches): "
+                    : "a batch failed, and later ones go on: ") +
+              std::to_string(count_of(b.time)) + " ms, " +
+              b.failure.substr(0, b.failure.find('\n')));
+  }
   if (b.logged) {
     try {
-      if (b.parked.empty()) {
-        log_->committed(b.time);
+      if (b.failure.empty() || on_failure_ != failed_batch::is_parked) {
+        log_->committed(b.time, b.added);
       } else {
-        log_error("a batch failed and is kept for a re-run (millrace batches): " +
-                  std::to_string(count_of(b.time)) + " ms, " + b.parked);
-        log_->parked(b.time, b.parked);
+        for (const auto& one : b.added) one->drop();
+        log_->parked(b.time, b.failure);
       }
     } catch (...) {
       rethrow_for(b.time, "the batch log", {});
@@ -235,10 +290,10 @@ void batch_runner::complete(batch& b) {
   }
   forget_finished();
   if (b.jobs.empty() || !core_.events().wanted()) return;
-  if (!b.parked.empty()) {
+  if (!b.failure.empty()) {
     event e{.what = event::kind::batch_failed};
     e.batch_time = count_of(b.time);
-    e.text = b.parked;
+    e.text = b.failure;
     core_.events().publish(std::move(e));
     return;
   }
@@ -248,6 +303,14 @@ void batch_runner::complete(batch& b) {
   e.scheduling_delay = since(b.submitted, b.started);
   e.processing_delay = since(b.started, now);
   core_.events().publish(std::move(e));
+}
+
+void batch_runner::end_outputs() {
+  if (generated_ == INT64_MIN) return;
+  const time_point_ms last(std::chrono::milliseconds{generated_});
+  for (const auto& output : graph_.outputs())
+    if (output->function.end != nullptr)
+      output->function.end(output->function.function.get(), core_.name(), last);
 }
 
 void batch_runner::failed(time_point_ms time, const std::exception& why) {

@@ -16,6 +16,15 @@ time_point_ms batch_time_of(const event& happened) {
 
 }  // namespace
 
+void publish_measured(event_bus& to, measurement what, std::int64_t batch_time, int stream) {
+  event e{.what = event::kind::measured};
+  e.batch_time = batch_time;
+  e.stream = stream;
+  e.text = std::move(what.of);
+  e.numbers = std::move(what.numbers);
+  to.publish(std::move(e));
+}
+
 listening::listening(event_bus& bus, std::shared_ptr<streaming_listener> to)
     : to_(std::move(to)), subscription_(bus.subscribe([this](const event& e) { tell(e); })) {}
 
@@ -26,6 +35,7 @@ void listening::tell(const event& happened) {
     case event::kind::receiver_error:
     case event::kind::receiver_stopped: return tell_of_receiver(happened);
     case event::kind::bad_record: return tell_of_bad_record(happened);
+    case event::kind::measured: return tell_of_measurement(happened);
     case event::kind::batch_submitted:
     case event::kind::batch_started:
     case event::kind::batch_completed:
@@ -60,6 +70,15 @@ void listening::tell_of_bad_record(const event& happened) {
   info.message = happened.text;
   info.count = happened.records;
   to_->bad_record(info);
+}
+
+void listening::tell_of_measurement(const event& happened) {
+  measurement_info info;
+  info.of = happened.text;
+  info.numbers = happened.numbers;
+  info.stream_id = static_cast<int>(happened.stream);
+  info.batch_time = batch_time_of(happened);
+  to_->measured(info);
 }
 
 void listening::tell_of_batch(const event& happened) {

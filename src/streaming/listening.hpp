@@ -23,6 +23,7 @@ class listening {
   void tell(const event& happened);
   void tell_of_receiver(const event& happened);
   void tell_of_bad_record(const event& happened);
+  void tell_of_measurement(const event& happened);
   void tell_of_batch(const event& happened);
   void tell_of_output(const event& happened);
 
@@ -31,5 +32,8 @@ class listening {
   std::map<std::int64_t, receiver_info> receivers_;
   event_bus::subscription subscription_;  // the last: it ends first
 };
+
+/// An event of what a source (its stream) or a sink (-1) measured.
+void publish_measured(event_bus& to, measurement what, std::int64_t batch_time, int stream);
 
 }  // namespace millrace::detail

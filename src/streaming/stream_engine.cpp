@@ -6,6 +6,7 @@
 #include "millrace/detail/base/log.hpp"
 #include "millrace/detail/storage/file_system.hpp"
 #include "millrace/error.hpp"
+#include "storage/key_value_store.hpp"
 #include "streaming/batch_loop.hpp"
 #include "streaming/batch_runner.hpp"
 #include "streaming/recovery/checkpointing.hpp"
@@ -83,6 +84,8 @@ std::vector<node_ptr> stream_engine::slice(stream_node& of, time_point_ms from, 
   return runner_->slice(of, floor("first", from), floor("last", to));
 }
 
+void stream_engine::while_standing(const std::function<void()>& f) { runner_->while_standing(f); }
+
 void stream_engine::enter_active() {
   core_->check_running();
   if (graph_.outputs().empty())
@@ -118,15 +121,28 @@ time_point_ms stream_engine::zero_time() const {
   return time_point_ms(now / interval_ * interval_);
 }
 
+const std::shared_ptr<key_value_store>& stream_engine::state_store() {
+  const settings& conf = core_->conf();
+  const std::string where = conf.text("streaming.state.store");
+  if (state_store_ == nullptr && where != "memory")
+    state_store_ = open_store(where, conf.size("streaming.state.cache"), conf);
+  return state_store_;
+}
+
 file_system& stream_engine::checkpoint_files() const {
   return checkpoint_files_ != nullptr ? *checkpoint_files_ : file_system_for(checkpoint_);
 }
 
+std::function<void()> stream_engine::checkpoint_owner_check() const {
+  return checkpointing_->owner_check();
+}
+
 /// Fixes the graph and opens its inputs. The time of the first batch.
 time_point_ms stream_engine::begin() {
-  const std::string& policy = core_->conf().text("streaming.onBatchFailure");
-  if (policy != "stop" && policy != "park")
-    throw usage_error("streaming.onBatchFailure is stop or park: \"" + policy + "\"");
+  const bool is_set = core_->conf().is_set("streaming.onBatchFailure") || on_failure_.empty();
+  const std::string& policy = is_set ? core_->conf().text("streaming.onBatchFailure") : on_failure_;
+  if (policy != "stop" && policy != "park" && policy != "report")
+    throw usage_error("streaming.onBatchFailure is stop, park or report: \"" + policy + "\"");
   if (!checkpoint_.empty()) {
     checkpointing_ =
         std::make_unique<checkpointing>(checkpoint_files(), checkpoint_, graph_, core_, interval_);
@@ -135,10 +151,16 @@ time_point_ms stream_engine::begin() {
   if (checkpointing_ != nullptr) first = checkpointing_->zero(first);
   graph_.start(first);
   first += interval_;
-  if (policy == "park") check_parking(graph_, checkpointing_ != nullptr);
+  if (policy != "stop") {
+    const std::string why_not = why_not_parked(graph_, checkpointing_ != nullptr);
+    if (policy == "park" && !why_not.empty())
+      throw usage_error("streaming.onBatchFailure = park: " + why_not);
+    runner_->on_failure(why_not.empty() ? failed_batch::is_parked : failed_batch::is_reported);
+  }
   if (checkpointing_ != nullptr) {
+    if (policy == "report") checkpointing_->retry_parked();
     first = checkpointing_->recover(core_->time().now());
-    runner_->log_to(checkpointing_.get(), policy == "park");
+    runner_->log_to(checkpointing_.get());
   }
   publish(*core_, event::kind::streaming_started);
   graph_.open_inputs();
@@ -207,12 +229,16 @@ void stream_engine::step(time_point_ms time) {
     throw usage_error("this streaming context is not active");
   }
   try {
-    const std::unique_ptr<batch> b = runner_->generate(time);
+    std::vector<std::unique_ptr<batch>> made;
+    made.push_back(runner_->generate(time));
     if (const std::exception_ptr failure = runner_->kept_failure()) std::rethrow_exception(failure);
+    for (auto& retried : runner_->generate_retried()) made.push_back(std::move(retried));
     runner_->make_sure();
-    if (!b->jobs.empty()) runner_->begin(*b);
-    for (std::size_t job = 0; job < b->jobs.size(); ++job) runner_->run(*b, job);
-    runner_->complete(*b);
+    for (const std::unique_ptr<batch>& b : made) {
+      if (!b->jobs.empty()) runner_->begin(*b);
+      for (std::size_t job = 0; job < b->jobs.size(); ++job) runner_->run(*b, job);
+      runner_->complete(*b);
+    }
   } catch (const std::exception& e) {
     runner_->keep_failure(std::current_exception());
     runner_->failed(time, e);
@@ -243,6 +269,11 @@ void stream_engine::stop(ending how) {
   }
   see_to_the_end(how);
   loop_->join();
+}
+
+void stream_engine::abandon() {
+  abandoned_ = true;
+  stop(ending::at_once);
 }
 
 /// Waits for the end, and enforces it in the end.
@@ -331,16 +362,23 @@ void stream_engine::fail(std::exception_ptr why, std::string_view where) noexcep
 void stream_engine::finish_checkpoints() {
   if (checkpointing_ == nullptr) return;
   try {
-    if (first_failure() == nullptr) checkpointing_->finish();
+    if (first_failure() == nullptr && !abandoned_) checkpointing_->finish();
   } catch (const std::exception&) {
     fail(std::current_exception(), "the last checkpoint");
+    if (first_failure() == nullptr)  // batches were left out: the next start sees to them anyway
+      log_error("the last checkpoint failed: " + describe(std::current_exception()));
   }
-  runner_->log_to(nullptr, false);
+  runner_->log_to(nullptr);
   checkpointing_.reset();
 }
 
 void stream_engine::ended() noexcept {
   graph_.close_inputs();
+  try {
+    if (first_failure() == nullptr && !abandoned_) runner_->end_outputs();
+  } catch (const std::exception&) {
+    fail(std::current_exception(), "the end of an output operation");
+  }
   finish_checkpoints();
   const std::exception_ptr failure = first_failure();
   publish(*core_,

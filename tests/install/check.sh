@@ -16,6 +16,7 @@ case $way in
     quietly cmake --build "$work/build"
     "$work/build/linked"
     "$work/build/application"
+    [[ ! -x "$work/build/state_on_disk" ]] || "$work/build/state_on_disk"
     test -f "$work"/moved/share/doc/millrace/LICENSE
     ;;
   add_subdirectory)

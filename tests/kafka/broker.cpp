@@ -1,18 +1,17 @@
 #include "broker.hpp"
 
-#include <arpa/inet.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <stdexcept>
 #include <thread>
+
+#include "free_port.hpp"
 
 namespace millrace::testing {
 namespace {
@@ -29,6 +28,13 @@ struct destroyer {
 template <class T>
 using owned = std::unique_ptr<T, destroyer>;
 
+/// Of messages that this thread sends: why the last of those that did not arrive, if any.
+thread_local rd_kafka_resp_err_t undelivered = RD_KAFKA_RESP_ERR_NO_ERROR;
+
+void delivered(rd_kafka_t*, const rd_kafka_message_t* message, void*) {
+  if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) undelivered = message->err;
+}
+
 owned<rd_kafka_t> client(rd_kafka_type_t type, const std::string& broker,
                          const kafka_side::options& options) {
   char why[256];
@@ -40,6 +46,7 @@ owned<rd_kafka_t> client(rd_kafka_type_t type, const std::string& broker,
   set("bootstrap.servers", broker);
   set("log_level", "0");
   for (const auto& one : options) set(one.first, one.second);
+  if (type == RD_KAFKA_PRODUCER) rd_kafka_conf_set_dr_msg_cb(conf, delivered);
   owned<rd_kafka_t> made(rd_kafka_new(type, conf, why, sizeof why));
   if (made == nullptr) throw std::runtime_error(why);
   return made;
@@ -54,6 +61,24 @@ void require(rd_kafka_error_t* failure, const char* what) {
   const std::string text = std::string(what) + ": " + rd_kafka_error_string(failure);
   rd_kafka_error_destroy(failure);
   throw std::runtime_error(text);
+}
+
+struct end_not_reached : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// Where a consumer is, and where it should be.
+std::string where(rd_kafka_t* consumer, rd_kafka_topic_partition_list_t* list,
+                  const std::vector<std::int64_t>& ends) {
+  require(rd_kafka_position(consumer, list), "position");
+  std::string text;
+  for (int i = 0; i < list->cnt; ++i) {
+    const std::int64_t end = ends[static_cast<std::size_t>(i)];
+    if (end == INT64_MAX) continue;
+    text += " [" + std::to_string(i) + "] at " + std::to_string(list->elems[i].offset) + " of " +
+            std::to_string(end);
+  }
+  return text;
 }
 
 void wait_for(const owned<rd_kafka_queue_t>& queue, const char* what) {
@@ -72,6 +97,7 @@ void wait_for(const owned<rd_kafka_queue_t>& queue, const char* what) {
 }
 
 void produce(rd_kafka_t* to, const std::string& topic, const std::vector<kafka_message>& all) {
+  undelivered = RD_KAFKA_RESP_ERR_NO_ERROR;
   for (const kafka_message& m : all) {
     rd_kafka_headers_t* headers = rd_kafka_headers_new(m.headers.size());
     for (const auto& h : m.headers)
@@ -93,6 +119,7 @@ void produce(rd_kafka_t* to, const std::string& topic, const std::vector<kafka_m
     }
   }
   require(rd_kafka_flush(to, 60'000), "flush");
+  require(undelivered, "deliver");
 }
 
 bool answers(const std::string& broker) {
@@ -108,25 +135,12 @@ bool answers(const std::string& broker) {
 }  // namespace
 
 bool eventually(const std::function<bool()>& so) {
-  const auto deadline = std::chrono::steady_clock::now() + 60s;
+  const auto deadline = std::chrono::steady_clock::now() + 180s;
   while (!so()) {
     if (std::chrono::steady_clock::now() >= deadline) return false;
     std::this_thread::sleep_for(10ms);
   }
   return true;
-}
-
-std::uint16_t free_port() {
-  const int one = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  const bool bound = ::bind(one, reinterpret_cast<sockaddr*>(&address), size) == 0 &&
-                     ::getsockname(one, reinterpret_cast<sockaddr*>(&address), &size) == 0;
-  ::close(one);
-  if (!bound) throw std::runtime_error("no free port");
-  return ntohs(address.sin_port);
 }
 
 kafka_broker::kafka_broker(std::vector<std::string> properties)
@@ -185,16 +199,6 @@ void kafka_broker::kill() {
 void kafka_broker::freeze() { ::kill(process_, SIGSTOP); }
 void kafka_broker::thaw() { ::kill(process_, SIGCONT); }
 
-kafka_broker& shared_broker() {
-  static kafka_broker one;
-  return one;
-}
-
-std::string new_topic_name(const std::string& about) {
-  static std::atomic<int> number{0};
-  return about + "-" + std::to_string(++number);
-}
-
 void kafka_side::create(const std::string& topic, int partitions, const options& config) const {
   const auto admin = client(RD_KAFKA_PRODUCER, broker_, {});
   const owned<rd_kafka_queue_t> queue(rd_kafka_queue_new(admin.get()));
@@ -241,7 +245,9 @@ void kafka_side::delete_records(const std::string& topic, std::int64_t before) c
 
 void kafka_side::send(const std::string& topic, const std::vector<kafka_message>& messages,
                       const options& config) const {
-  options all{{"linger.ms", "0"}, {"message.max.bytes", "100000000"}};
+  // Idempotent: what is sent again, since a new topic has no leader yet, stays in order.
+  options all{
+      {"linger.ms", "0"}, {"message.max.bytes", "100000000"}, {"enable.idempotence", "true"}};
   all.insert(all.end(), config.begin(), config.end());
   const auto producer = client(RD_KAFKA_PRODUCER, broker_, all);
   produce(producer.get(), topic, messages);
@@ -274,6 +280,17 @@ void kafka_side::send_in_transaction(const std::string& topic,
 }
 
 std::vector<kafka_message> kafka_side::read(const std::string& topic, bool committed) const {
+  // A consumer that is stuck, since its broker went away under it, says nothing of the topic.
+  for (int tries = 1;; ++tries) {
+    try {
+      return read_once(topic, committed);
+    } catch (const end_not_reached&) {
+      if (tries == 3) throw;
+    }
+  }
+}
+
+std::vector<kafka_message> kafka_side::read_once(const std::string& topic, bool committed) const {
   const auto consumer =
       client(RD_KAFKA_CONSUMER, broker_,
              {{"group.id", "test-side"},
@@ -302,7 +319,8 @@ std::vector<kafka_message> kafka_side::read(const std::string& topic, bool commi
   const auto deadline = std::chrono::steady_clock::now() + 60s;
   for (int open = partitions; open > 0;) {
     if (std::chrono::steady_clock::now() >= deadline)
-      throw std::runtime_error("the end of a topic was not reached: " + topic);
+      throw end_not_reached("the end of a topic was not reached: " + topic +
+                            where(consumer.get(), list.get(), ends));
     rd_kafka_message_t* const m = rd_kafka_consumer_poll(consumer.get(), 100);
     if (m == nullptr) continue;
     if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF &&

@@ -46,15 +46,6 @@ class kafka_broker {
   pid_t process_ = -1;
 };
 
-/// One for all tests of this process, which have topics of their own names; started when it is
-/// first asked for.
-kafka_broker& shared_broker();
-/// A name that no other test has.
-std::string new_topic_name(const std::string& about = "topic");
-
-/// A port of 127.0.0.1 that nobody listened on a moment ago.
-std::uint16_t free_port();
-
 struct kafka_message {
   std::optional<std::string> key{};
   std::optional<std::string> value{};
@@ -95,10 +86,12 @@ class kafka_side {
   std::int64_t end_offset(const std::string& topic, int partition) const;
 
  private:
+  std::vector<kafka_message> read_once(const std::string& topic, bool committed) const;
+
   std::string broker_;
 };
 
-/// Waits until it is so. False: not within a minute.
+/// Waits until it is so. False: not within three minutes.
 bool eventually(const std::function<bool()>& so);
 
 }  // namespace millrace::testing

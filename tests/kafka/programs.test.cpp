@@ -11,17 +11,13 @@
 #include <thread>
 #include <vector>
 
-#include "broker.hpp"
+#include "shared_broker.hpp"
 
 namespace millrace {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::eventually;
-using testing::kafka_message;
-using testing::kafka_side;
-using testing::new_topic_name;
-using testing::shared_broker;
+using namespace testing;
 
 /// Killed with the object.
 class program {
@@ -102,6 +98,37 @@ TEST_F(KafkaPrograms,
   EXPECT_EQ(aside[0].value, "what?");
   EXPECT_EQ(aside[0].headers[1],
             (std::pair<std::string, std::optional<std::string>>("offset", "1")));
+}
+
+TEST_F(KafkaPrograms, dead_letters_of_the_examples_go_to_a_topic_as_they_came_and_say_why) {
+  const std::string dead = new_topic_name("dead");
+  side.create(in, 1);
+  side.create(out, 1);
+  side.create(dead, 1);
+  side.send(in, {{.key = "ada", .value = "40"},
+                 {.key = "ada", .value = "forty", .headers = {{"from", "a form"}}},
+                 {.key = "ada", .value = "2"},
+                 {.value = "99999999999999999999"},
+                 {.key = "grace"}});
+  program numbers("kafka_dead_letters", {shared_broker().address(), in, out, dead});
+  ASSERT_TRUE(
+      eventually([&] { return side.read(dead).size() == 3 && side.read(out).size() == 1; }));
+  EXPECT_EQ(numbers.end(SIGTERM), 0);
+  EXPECT_EQ(side.read(out)[0].key, "ada");
+  EXPECT_EQ(side.read(out)[0].value, "42");
+  using headers = decltype(kafka_message::headers);
+  const auto aside = side.read(dead);
+  EXPECT_EQ(aside[0].key, "ada");
+  EXPECT_EQ(aside[0].value, "forty");
+  EXPECT_EQ(aside[0].headers, (headers{{"from", "a form"},
+                                       {"dead.reason", "is no number"},
+                                       {"dead.topic", in},
+                                       {"dead.partition", "0"},
+                                       {"dead.offset", "1"}}));
+  EXPECT_EQ(aside[1].key, std::nullopt);
+  EXPECT_EQ(aside[1].headers[0], (headers::value_type("dead.reason", "is too large")));
+  EXPECT_EQ(aside[2].value, std::nullopt);
+  EXPECT_EQ(aside[2].headers[0], (headers::value_type("dead.reason", "has no value")));
 }
 
 TEST_F(KafkaPrograms, what_is_killed_and_started_again_writes_each_batch_once) {

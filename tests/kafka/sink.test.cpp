@@ -8,21 +8,17 @@
 #include <string>
 #include <thread>
 
-#include "broker.hpp"
+#include "connectors/kafka/waiting_messages.hpp"
 #include "millrace/error.hpp"
 #include "millrace/kafka.hpp"
 #include "millrace/testing.hpp"
+#include "shared_broker.hpp"
 
 namespace millrace {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::kafka_broker;
-using testing::kafka_message;
-using testing::kafka_side;
-using testing::new_topic_name;
-using testing::shared_broker;
-using testing::stream_fixture;
+using namespace testing;
 
 using strings = std::vector<std::string>;
 
@@ -155,10 +151,12 @@ output_id batch_of(const std::string& application, int seconds) {
   return {application, "write", batch_time(std::chrono::seconds(seconds)), -1, 0};
 }
 
-detail::kafka::staged_messages_ptr staged(const strings& values) {
-  auto all = std::make_shared<detail::kafka::staged_messages>();
-  for (const std::string& value : values) all->add({std::nullopt, value, -1, 0});
-  return all;
+detail::kafka::prepared staged(const strings& values) {
+  detail::kafka::staged_messages some;
+  for (const std::string& value : values) some.add({std::nullopt, value, -1, 0});
+  auto all = std::make_shared<detail::kafka::waiting_messages>(detail::task_memory{});
+  all->add(some);
+  return {all, nullptr};
 }
 
 TEST_F(KafkaSink, a_batch_that_is_committed_again_is_there_once) {
@@ -241,8 +239,59 @@ TEST_F(KafkaSink, what_the_broker_refuses_fails_the_batch_at_once) {
   EXPECT_TRUE(side.values(topic).empty());
 }
 
+TEST_F(KafkaSink, messages_are_compressed_as_the_program_says) {
+  side.create(topic, 1);
+  strings expected;
+  for (const char* const codec : {"none", "gzip", "snappy", "lz4", "zstd"}) {
+    kafka::topic to = sink();
+    to.settings = {{"compression.type", codec}};
+    strings some;
+    for (int i = 0; i < 50; ++i) some.push_back(std::string(1000, 'x') + codec);
+    to.commit(batch_of(application + codec, 1), {staged(some)});
+    expected.insert(expected.end(), some.begin(), some.end());
+  }
+  EXPECT_EQ(side.values(topic), expected);
+}
+
+TEST_F(KafkaSink, a_batch_larger_than_its_share_of_memory_goes_by_the_disk) {
+  side.create(topic, 3);
+  stream_fixture s{
+      {.name = application, .master = "local[2]", .batch = 1s, .conf = {{"memory.budget", "16m"}}}};
+  auto in = s.input<std::string>();
+  std::int64_t on_disk = 0;
+  class listener : public streaming_listener {
+   public:
+    explicit listener(std::int64_t& to) : to_(to) {}
+    void measured(const measurement_info& info) override {
+      for (const auto& [name, value] : info.numbers)
+        if (name == "partitions_on_disk") to_ += value;
+    }
+    std::int64_t& to_;
+  };
+  s.streaming().add_listener(std::make_shared<listener>(on_disk));
+  in.flat_map([](const std::string& seed) {
+      strings many;
+      for (int i = 0; i < 10'000; ++i)
+        many.push_back(seed + std::to_string(i) + std::string(500, '.'));
+      return many;
+    }).write(sink());
+  s.feed(in, {{"a", "b", "c", "d"}});
+  s.run();
+  std::set<std::string> found;
+  std::size_t all = 0;
+  for (const std::string& value : side.values(topic)) {
+    found.insert(value.substr(0, value.find('.')));
+    ++all;
+  }
+  EXPECT_EQ(all, 40'000U);
+  EXPECT_EQ(found.size(), 40'000U);
+  s.streaming().stop();  // and with it the events
+  EXPECT_GT(on_disk, 0);
+}
+
 TEST_F(KafkaSink, messages_of_ten_megabytes_pass) {
   side.create(topic, 1, {{"max.message.bytes", "20000000"}});
+  // NOLINTNEXTLINE(bugprone-string-constructor): so long it is meant
   sink().commit(batch_of(application, 1), {staged({std::string(10'000'000, 'x')})});
   EXPECT_EQ(side.values(topic)[0].size(), 10'000'000U);
 }

@@ -27,7 +27,7 @@ class Stepped:
     @property
     def first(self):
         """The time of the first batch, in milliseconds, once it has been run."""
-        return self.ssc._zero_ms + 1000
+        return self.ssc._zero + 1000
 
     def keep(self, stream):
         batches = []

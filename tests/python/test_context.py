@@ -202,6 +202,8 @@ def test_stat_counter():
     stats = StatCounter([1.0, 2.0]).mergeStats(StatCounter([3.0, 4.0]))
     assert (stats.count(), stats.mean(), stats.min(), stats.max()) == (4, 2.5, 1.0, 4.0)
     assert stats.variance() == 1.25 and stats.asDict()["sum"] == 10.0
+    assert stats.asDict()["variance"] == stats.sampleVariance()  # as in Spark
+    assert stats.asDict(sample=True)["stdev"] == stats.stdev()
     assert str(StatCounter().variance()) == "nan"
 
 
@@ -242,3 +244,10 @@ def test_contexts_follow_each_other():
     with pytest.raises(Exception, match="master is not understood"):
         SparkContext("nonsense", "three")
     assert SparkContext._active_spark_context is None
+
+
+def test_a_cluster_of_this_machine():
+    with SparkContext("local-cluster[2, 1, 1024]") as sc:
+        assert sc.master == "local-cluster[2, 1, 1024]" and sc.defaultParallelism == 2
+        with pytest.raises(Exception, match="created and accessed on the driver"):
+            sc.range(2).foreach(lambda _: SparkContext())

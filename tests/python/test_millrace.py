@@ -123,12 +123,12 @@ def test_map_with_state(millrace_streams):  # noqa: F811
     rows = millrace_streams.input([("a", 1), ("b", 2), ("a", 2)], [("a", 9)], [], [("a", 1)])
     mapped = rows.map_with_state(running, timeout=2, initial=[("b", 1)])
     states = millrace_streams.collect(mapped.snapshots())
-    got = millrace_streams.run(mapped, 6)
+    got = millrace_streams.run(mapped, 7)
     assert [sorted(batch, key=str) for batch in got] == [
-        [("a", 1), ("a", 3), ("b", 3)], [("a", None)], [("b", "gone", 3)], [("a", 1)], [],
+        [("a", 1), ("a", 3), ("b", 3)], [("a", None)], [], [("a", 1), ("b", "gone", 3)], [], [],
         [("a", "gone", 1)]]
     assert [sorted(batch) for batch in states] == [
-        [("a", 3), ("b", 3)], [("b", 3)], [], [("a", 1)], [("a", 1)], []]
+        [("a", 3), ("b", 3)], [("b", 3)], [("b", 3)], [("a", 1)], [("a", 1)], [("a", 1)], []]
 
 
 def test_a_receiver(millrace_streams):  # noqa: F811
@@ -154,29 +154,41 @@ def test_a_receiver(millrace_streams):  # noqa: F811
     assert once.stopping.is_set()
 
 
-def test_a_failed_batch_ends_the_stream(millrace_streams, capfd):  # noqa: F811
+def test_a_failed_batch_ends_the_stream(millrace_streams):  # noqa: F811
     kept = millrace_streams.collect(millrace_streams.input([1], [0], [2]).map(lambda x: 1 // x))
     with pytest.raises(millrace.BatchFailed, match="ZeroDivisionError"):
         millrace_streams.step(3)
     with pytest.raises(millrace.BatchFailed, match="ZeroDivisionError"):
         millrace_streams.streaming.await_termination(20)
-    assert kept == [[1]] and "ZeroDivisionError" in capfd.readouterr().err
+    assert kept == [[1]]
 
 
 def test_states_are_recovered(context, tmp_path):
     def setup():
         streaming = millrace.StreamingContext(context, timedelta(seconds=1))
-        rows = streaming.queue_stream([[("a", 1)]] * 3)
-        rows.map_with_state(lambda key, value, state: state.update(state.get(0) + value)
-                            ).snapshots().for_each_rdd(lambda rdd: got.append(rdd.collect()))
+        rows = streaming.text_file_stream(tmp_path / "in").map(lambda line: (line, 1))
+        mapped = rows.map_with_state(count, timeout=3)
+        mapped.for_each_rdd(lambda rdd: gone.extend(rdd.collect()))
+        mapped.snapshots().for_each_rdd(lambda rdd: got.append(sorted(rdd.collect())))
         return streaming
 
-    for last in (3, 6):
-        got = []
-        with millrace.StreamingContext.get_or_create(tmp_path, setup) as streaming:
+    def count(key, value, state):
+        if state.timing_out():
+            return key
+        state.update(state.get(0) + value)
+
+    (tmp_path / "in").mkdir()
+    got, gone = [], []
+    for name, text in ("1", "a\nb\na\n"), ("2", "a\n"):
+        with millrace.StreamingContext.get_or_create(tmp_path / "checkpoint", setup) as streaming:
             streaming.start()
-            streaming.spark._step(3)
-        assert got[-1] == [("a", last)]
+            (tmp_path / "in" / name).write_text(text)
+            streaming.spark._step(2)
+    assert got[1] == [("a", 2), ("b", 1)] and got[-1] == [("a", 3), ("b", 1)] and not gone
+    with millrace.StreamingContext.get_or_create(tmp_path / "checkpoint", setup) as streaming:
+        streaming.start()
+        streaming.spark._step()
+        assert gone == ["b"] and got[-1] == [("a", 3)]
 
 
 def test_all_is_documented_and_typed():

@@ -3,6 +3,7 @@
 import os
 import pickle
 import random
+import re
 from operator import add
 
 import pytest
@@ -482,3 +483,19 @@ def test_large_data_crosses(sc):
     grouped = sc.parallelize(rows, 3).groupByKey(4).mapValues(len).collectAsMap()
     assert len(grouped) == 5000 and set(grouped.values()) == {10}
     assert sc.parallelize(["y" * 5_000_000], 1).map(len).collect() == [5_000_000]
+
+
+def test_lineage_as_spark_prints_it(sc):
+    pairs = sc.parallelize([("a", 1)], 2).map(lambda pair: pair)
+    sums = pairs.reduceByKey(add).setName("sums").cache()
+    lines = [re.sub(r"\[\d+\]", "", line)
+             for line in sc.union([pairs, sums]).toDebugString().decode().split("\n")]
+    assert lines == [
+        "(4) UnionRDD at union []",
+        " |  PythonRDD at map []",
+        " |  ParallelCollectionRDD at parallelize []",
+        " |  sums PythonRDD at reduceByKey [Memory Serialized 1x Replicated]",
+        " |  ShuffledRDD at reduceByKey []",
+        " +-(2) PairwiseRDD at reduceByKey []",
+        "    |  PythonRDD at map []",
+        "    |  ParallelCollectionRDD at parallelize []"]

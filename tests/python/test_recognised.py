@@ -123,6 +123,23 @@ def test_sums_that_do_not_fit(sc, tmp_path):
     assert counts.collect() == [("a", 1000 * 2 ** 14)] and counts._typed() is None
 
 
+def test_names_that_mean_something_else(sc, tmp_path, monkeypatch):
+    (tmp_path / "f").write_text("a b\nb a b\n")
+    pairs = sc.textFile(str(tmp_path / "f"), 1).flatMap(lambda x: x.split(" ")).map(
+        lambda w: (w, 1))
+    monkeypatch.setattr(operator, "add", lambda a, b: a + b + 10)
+    assert not recognised.is_sum(operator.add)
+    assert sorted(pairs.reduceByKey(operator.add).collect()) == [("a", 12), ("b", 23)]
+
+    def split(line):
+        return [line]
+
+    shadowed = {"str": type("str", (), {"split": staticmethod(split)})}
+    f = eval("lambda line: str.split(line)", shadowed)
+    assert sc.textFile(str(tmp_path / "f"), 1).flatMap(f).collect() == ["a b", "b a b"]
+    assert sc.textFile(str(tmp_path / "f"), 1).flatMap(shadowed["str"].split).count() == 2
+
+
 def test_values_that_are_no_plain_numbers(sc):
     class Text(str):
         def split(self, *arguments):

@@ -2,13 +2,12 @@
 moves."""
 
 import operator
-import os
 from datetime import datetime
 
 import pytest
 from py4j.protocol import Py4JJavaError
 
-from pyspark import SparkConf, SparkContext, StorageLevel
+from pyspark import StorageLevel
 from pyspark.streaming import DStream, StreamingContext, StreamingListener
 
 
@@ -334,7 +333,7 @@ def test_text_file_stream(stepped, tmp_path):
     assert lines == [[], ["a", "b"], []] and records == [[], [b"a\n", b"b\n"], []]
 
 
-def test_a_failed_batch_is_reported_and_the_next_goes_on(stepped, capsys):
+def test_a_failed_batch_is_reported_and_the_next_goes_on(stepped, capfd):
     got = []
 
     def f(rdd):
@@ -346,7 +345,7 @@ def test_a_failed_batch_is_reported_and_the_next_goes_on(stepped, capsys):
     assert got == [[1], [1]]
     with pytest.raises(Py4JJavaError, match="(?s)An exception was raised by Python.*ZeroDivision"):
         stepped.ssc.awaitTerminationOrTimeout(1)
-    assert "ZeroDivisionError" in capsys.readouterr().err
+    assert "ZeroDivisionError" in capfd.readouterr().err
 
 
 def test_a_batch_that_cannot_be_made(stepped, capsys):
@@ -366,12 +365,34 @@ def test_a_batch_that_cannot_be_made(stepped, capsys):
         stepped.ssc.awaitTermination()
 
 
-def test_transform_must_return_an_rdd(stepped, capsys):
-    stepped.ssc.queueStream([[1]]).transform(lambda rdd: None).pprint()
+def test_transform_may_return_none(stepped):
+    ssc = stepped.ssc
+    stream = ssc.queueStream([[("a", 1)], [("a", 2)], [("a", 3)]])
+    calls = []
+
+    def but_the_second(rdd):
+        calls.append(rdd)
+        return None if len(calls) == 2 else rdd
+
+    some = stream.transform(but_the_second)
+    kept = stepped.keep(some.map(lambda pair: pair[1]))
+    both = stepped.keep(some.transformWith(lambda a, b: a.union(b), stream).count())
+    # Without an RDD there is nothing to update by, not even idle keys.
+    states = stepped.keep(some.updateStateByKey(lambda vs, s: (s or 0) + sum(vs) + 100))
+    ssc.start()
+    ssc._step(3)
+    assert kept == [[1], [3]] and both == [[2], [1], [2]]
+    assert states == [[("a", 101)], [("a", 101)], [("a", 204)]]
+
+
+def test_transform_must_return_an_rdd(stepped, capfd):
+    stream = stepped.ssc.queueStream([[1]])
+    stepped.ssc.transform([stream], lambda rdds: None).pprint()
     stepped.ssc.start()
     stepped.ssc._step()
     with pytest.raises(Py4JJavaError, match="must not return null"):
         stepped.ssc.awaitTermination()
+    assert "must not return null" in capfd.readouterr().err
 
 
 def test_life(stepped):
@@ -511,40 +532,3 @@ def test_receivers_are_told_of(stepped_sc):
         ssc.stop(stopSparkContext=False)
     assert calls[0] == "streaming started" and "batch started" in calls
     assert "output 0" in calls and ("receiver started", 0) in calls
-
-
-def test_state_is_recovered(tmp_path):
-    (tmp_path / "in").mkdir()
-    path = str(tmp_path / "checkpoint")
-    got = []
-
-    def setup():
-        conf = SparkConf().set("spark.streaming.clock", "manual").setMaster("local[2]")
-        ssc = StreamingContext(SparkContext(conf=conf.setAppName("recovered")), 1)
-        counts = ssc.textFileStream(str(tmp_path / "in")).map(lambda word: (word, 1)) \
-            .updateStateByKey(lambda vs, s: sum(vs) + (s or 0))
-        counts.foreachRDD(lambda rdd: got.append(sorted(rdd.collect())))
-        return ssc
-
-    def run(*files):
-        ssc = StreamingContext.getOrCreate(path, setup)
-        ssc.start()
-        for name in files:
-            (tmp_path / "in" / name).write_text("a\nb\n")
-            ssc._step()
-        ssc._step()
-        ssc.stop()
-
-    SparkContext._active_spark_context.stop()
-    run("1", "2")
-    assert got[-1] == [("a", 2), ("b", 2)]
-    (tmp_path / "in" / "meanwhile").write_text("a\n")
-    run("3")
-    assert got[-1] == [("a", 4), ("b", 3)]
-    for name in os.listdir(path):
-        if name.startswith("checkpoint-"):
-            with open(os.path.join(path, name), "r+b") as file:
-                file.write(b"broken")
-    with pytest.raises(Exception, match="no checkpoint can be read"):
-        run()
-    assert SparkContext._active_spark_context is None

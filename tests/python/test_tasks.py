@@ -1,15 +1,19 @@
 """What tasks know of themselves, barriers, jobs that are watched, profiles, files for tasks."""
 
 import os
+import resource
+import signal
 import threading
 import time
 import zipfile
+from types import SimpleNamespace
 
 import pytest
 from py4j.protocol import Py4JJavaError
 
 from pyspark import (BarrierTaskContext, BasicProfiler, InheritableThread, SparkConf, SparkContext,
                      SparkFiles, StorageLevel, StatCounter, TaskContext)
+from pyspark.testing.utils import eventually
 
 
 def test_a_task_knows_where_it_is(sc):
@@ -115,6 +119,29 @@ def test_counters_are_merged_and_copied():
 # ---- contexts of their own: the module's is stopped
 
 
+def test_a_worker_that_ended_between_two_jobs_is_not_asked(sc):
+    def busy(x):
+        time.sleep(0.1)  # so that each has a worker of its own
+        return os.getpid()
+
+    tasks = sc.parallelize(range(2), 2)
+    workers = set(tasks.map(busy).collect())
+    for worker in workers:
+        os.kill(worker, signal.SIGKILL)
+    eventually(lambda: not any(os.path.exists(f"/proc/{worker}") for worker in workers))
+    again = tasks.map(lambda x: (TaskContext.get().attemptNumber(), os.getpid())).collect()
+    assert [attempt for attempt, _ in again] == [0, 0]
+    assert workers.isdisjoint(worker for _, worker in again)
+
+
+def test_a_function_that_exits_says_where(sc):
+    def leaves(x):
+        raise SystemExit("enough")
+
+    with pytest.raises(Py4JJavaError, match="in leaves(.|\n)*SystemExit: enough"):
+        sc.parallelize([1], 1).map(leaves).collect()
+
+
 def test_profiles(capsys, tmp_path):
     SparkContext._active_spark_context and SparkContext._active_spark_context.stop()
     conf = SparkConf().set("spark.python.profile", "true").setMaster("local[2]").setAppName("p")
@@ -155,3 +182,49 @@ def test_files_for_tasks(tmp_path):
         rdd = sc.parallelize([1])
         assert rdd.withResources(None) is rdd and rdd.getResourceProfile() is None
         rdd.cleanShuffleDependencies()
+
+
+@pytest.fixture
+def no_context():
+    """For tests that make one of their own."""
+    if SparkContext._active_spark_context is not None:
+        SparkContext._active_spark_context.stop()
+
+
+@pytest.fixture
+def impatient(no_context):
+    conf = SparkConf().setMaster("local[2]").setAppName("impatient")
+    with SparkContext(conf=conf.set("spark.python.worker.idleTimeoutSeconds", "1")) as sc:
+        yield sc
+
+
+def test_a_worker_that_hangs_is_replaced(impatient, tmp_path):
+    def hangs_once(x):
+        mark = tmp_path / str(x)
+        if not mark.exists():
+            mark.touch()
+            time.sleep(1000)
+        return x
+
+    assert impatient.parallelize([1, 2, 3], 3).map(hangs_once).collect() == [1, 2, 3]
+
+
+def test_a_function_that_always_hangs_fails(impatient):
+    with pytest.raises(Py4JJavaError, match="ended after spark.python.worker.idleTimeoutSeconds: 1"):
+        impatient.parallelize([1], 1).map(lambda x: time.sleep(1000)).collect()
+
+
+def test_memory_of_workers_is_limited(no_context):
+    conf = SparkConf().setMaster("local[2]").setAppName("small")
+    with SparkContext(conf=conf.set("spark.executor.pyspark.memory", "512m")) as sc:
+        ones = sc.parallelize([1], 1)
+        assert ones.map(lambda x: resource.getrlimit(resource.RLIMIT_AS)).collect() == [
+            (512 << 20, 512 << 20)]
+        with pytest.raises(Py4JJavaError, match="MemoryError"):
+            ones.map(lambda x: len(bytearray(1 << 30))).collect()
+
+
+def test_gateways_without_a_secret_are_refused():
+    mock = SimpleNamespace(gateway_parameters=SimpleNamespace(auth_token=None))
+    with pytest.raises(ValueError, match="insecure Py4j gateway"):
+        SparkContext(gateway=mock)

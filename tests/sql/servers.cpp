@@ -16,6 +16,7 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "free_port.hpp"
 #include "millrace/error.hpp"
 #include "millrace/sql.hpp"
 
@@ -82,12 +83,6 @@ int listen_anywhere(int& port) {
   return listener;
 }
 
-int free_port() {
-  int port = 0;
-  check(::close(listen_anywhere(port)) == 0, "close");
-  return port;
-}
-
 /// The newest of the versions that Debian lays side by side, else what the path has.
 std::string postgresql_program(const std::string& name) {
   std::string found = name;
@@ -112,7 +107,7 @@ scratch::~scratch() {
   fs::remove_all(path_, left);
 }
 
-server::server(kind what) : kind_(what), port_(free_port()) {
+server::server(kind what) : kind_(what), port_(testing::free_port()) {
   const fs::path& at = directory_.path();
   const std::string data = (at / "data").string();
   if (kind_ == kind::postgresql) {

@@ -28,9 +28,14 @@ void list(const std::string& directory) {
     std::printf("no checkpoint\n");
     return;
   }
+  const std::vector<parked_request> requests =
+      parked_requests(file_system_for(directory), directory);
   for (const logged_batch& batch : contents.now->batches) {
     if (batch.status == batch_status::committed) continue;
-    std::printf("%s  %s%s%s\n", in_ms(batch.time).c_str(), words(batch.status),
+    std::string text = words(batch.status);
+    if (const auto asked = asked_for(requests, batch.time))
+      text += *asked == log_record::kind::retried ? ", to be run again" : ", to be given up";
+    std::printf("%s  %s%s%s\n", in_ms(batch.time).c_str(), text.c_str(),
                 batch.reason.empty() ? "" : ": ", batch.reason.c_str());
   }
 }
@@ -55,9 +60,10 @@ void add_batches(CLI::App& app) {
   add("list", "Batches that are not done, and why", false)->callback([given] {
     list(given->directory);
   });
-  add("retry", "The next start of the program runs the batch again", true)->callback([given, time] {
-    retry_parked(file_system_for(given->directory), given->directory, time());
-  });
+  add("retry", "The program runs the batch again: with its next batch, or when it is started", true)
+      ->callback([given, time] {
+        retry_parked(file_system_for(given->directory), given->directory, time());
+      });
   add("discard", "The batch is given up", true)->callback([given, time] {
     discard_parked(file_system_for(given->directory), given->directory, time());
   });

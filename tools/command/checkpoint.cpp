@@ -9,6 +9,7 @@
 #include "storage/framed_file.hpp"
 #include "streaming/recovery/checkpoint_directory.hpp"
 #include "streaming/recovery/kept_state.hpp"
+#include "streaming/recovery/parked_batches.hpp"
 
 namespace millrace::command {
 namespace {
@@ -94,9 +95,14 @@ void plan(const std::string& directory) {
       std::printf("needs         input \"%s\", ranges of %s\n", input.name.c_str(),
                   input.signature.c_str());
   print_states(now);
+  const std::vector<parked_request> requests =
+      parked_requests(file_system_for(directory), directory);
   for (const logged_batch& batch : now.batches) {
-    if (batch.status == batch_status::pending)
+    const auto asked = asked_for(requests, batch.time);
+    if (batch.status == batch_status::pending || asked == log_record::kind::retried)
       std::printf("runs again    %s\n", in_ms(batch.time).c_str());
+    else if (asked == log_record::kind::discarded)
+      std::printf("given up      %s: %s\n", in_ms(batch.time).c_str(), batch.reason.c_str());
     else if (batch.status == batch_status::committed && !now.states.empty())
       std::printf("for its state %s\n", in_ms(batch.time).c_str());
     else if (batch.status == batch_status::parked)

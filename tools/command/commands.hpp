@@ -8,6 +8,7 @@ namespace millrace::command {
 void add_batches(CLI::App& app);
 void add_checkpoint(CLI::App& app);
 void add_deadletter(CLI::App& app);
+void add_submit(CLI::App& app, int argc, char** argv);
 
 /// Runs the command of the Python packages with the same arguments in place of this program.
 /// Returns only where it is not there: false.

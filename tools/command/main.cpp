@@ -1,5 +1,5 @@
-// millrace: looks after checkpoint directories. `submit` and whatever else concerns Python is the
-// Python packages' own command's.
+// millrace: runs programs, and looks after checkpoint directories. What concerns Python alone is
+// the Python packages' own command's.
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>
@@ -11,13 +11,14 @@
 int main(int argc, char** argv) {
   using namespace millrace;
   CLI::App app(
-      "What checkpoint directories hold and what becomes of it. For Python programs: "
-      "millrace submit, millrace pyspark-path.",
+      "Runs programs, and says what checkpoint directories hold and what becomes of it. "
+      "For Python programs there is millrace pyspark-path, too.",
       "millrace");
   app.require_subcommand(1);
   command::add_batches(app);
   command::add_checkpoint(app);
   command::add_deadletter(app);
+  command::add_submit(app, argc, argv);
   try {
     bool ours = argc < 2 || argv[1][0] == '-';
     for (const CLI::App* one : app.get_subcommands([](CLI::App*) { return true; }))
@@ -32,7 +33,7 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
     return 0;
   } catch (const CLI::ParseError& e) {
-    return app.exit(e);
+    return app.exit(e) == 0 ? 0 : 2;  // --help is no error
   } catch (const std::exception& e) {
     std::fprintf(stderr, "millrace: %s\n", describe(e).c_str());
     return 1;

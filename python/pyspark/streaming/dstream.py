@@ -1,7 +1,6 @@
 """DStreams: a rule that gives an RDD for each batch time."""
 
 import operator
-import sys
 from types import GenericAlias
 
 from pyspark import steps
@@ -19,8 +18,9 @@ class DStream:
 
     __class_getitem__ = classmethod(GenericAlias)  # DStream[int], in annotations
 
-    # Whether an RDD is made of the one before it: then each is kept, and cut off from the last.
-    _is_state = False
+    _wants_directory = False  # for checkpoints
+    _given_name = ""  # by the program: what sinks and checkpoints know it by
+    _made_by = None  # a function of the parent's RDD, whatever the time
 
     def __init__(self, ssc, compute, parents=(), slide=None):
         ssc._check_building()
@@ -31,10 +31,10 @@ class DStream:
         self._slide = slide or (parents[0]._slide if parents else ssc._batch_ms)
         self._remembers = 0
         self._rdds = {}
+        self._fed = None
         self._level = StorageLevel.NONE
         self.is_cached = False
         self.is_checkpointed = False
-        ssc._streams.append(self)
 
     # ---- for the context
 
@@ -50,13 +50,11 @@ class DStream:
         return rdd
 
     def _has(self, time):
-        zero = self._ssc._zero_ms
-        return zero is not None and time > zero and (time - zero) % self._slide == 0
+        zero = self._ssc._zero
+        return time > zero and (time - zero) % self._slide == 0
 
     def _remember(self, at_least):
         at_least = max(at_least, self._slide)
-        if self._is_state:
-            at_least = max(at_least, 2 * self._slide)
         if at_least > self._remembers:
             self._remembers = at_least
             for parent in self._parents:
@@ -70,15 +68,6 @@ class DStream:
         for time in [time for time in self._rdds if time <= done - self._remembers]:
             del self._rdds[time]
 
-    def _between(self, begin, end):
-        """The RDDs of [begin, end], in milliseconds."""
-        found = []
-        for time in range(begin, end + 1, self._slide):
-            rdd = self._rdd(time)
-            if rdd is not None:
-                found.append(rdd)
-        return found
-
     def _each(self, f):
         """f of the RDD of every batch that has one."""
 
@@ -86,10 +75,46 @@ class DStream:
             rdd = self._rdd(time)
             return None if rdd is None else f(rdd)
 
-        return DStream(self._ssc, compute, [self])
+        stream = DStream(self._ssc, compute, [self])
+        stream._made_by = f
+        return stream
 
     def _default(self, numPartitions):
         return self._sc.defaultParallelism if numPartitions is None else numPartitions
+
+    # ---- for the engine, which has inputs, outputs, and what is kept from batch to batch
+
+    def _engine_streams(self):
+        """Those of the engine's streams that its RDDs are made of."""
+        return list({one: None for parent in self._parents for one in parent._engine_streams()})
+
+    def _shape(self):
+        """An RDD as it has them, of no rows; None: that is not known yet."""
+        if self._made_by is None:
+            return None
+        parents = self._parents[0]._shape()
+        return None if parents is None else self._made_by(parents)
+
+    def _computed_in_engine(self, dataset_of, like=None):
+        """The engine's stream of what `dataset_of(rdd)` gives."""
+
+        def compute(time):
+            rdd = self._rdd(time)
+            return None if rdd is None else dataset_of(rdd)
+
+        return self._sc._call(self._ssc._native.computed, self._engine_streams(), self._slide, like,
+                              self._ssc._reported(compute))
+
+    def _named(self, name):
+        self._given_name = name
+
+    def _in_engine(self):
+        """The engine's stream of its rows."""
+        if self._fed is None:
+            shape = self._shape()
+            like = shape._typed() if shape is not None else None
+            self._fed = self._computed_in_engine(RDD._typed if like else RDD._rows, like)
+        return self._fed
 
     # ---- what it is
 
@@ -167,7 +192,8 @@ class DStream:
 
     def _transformed(self, func):
         def compute(time):
-            return _an_rdd(func(time, _needed(self, time)), self._sc)
+            rdd = self._rdd(time)
+            return None if rdd is None else _an_rdd(func(time, rdd))
 
         return DStream(self._ssc, compute, [self])
 
@@ -177,10 +203,9 @@ class DStream:
         _check_same_slide([self, other])
 
         def compute(time):
-            rdds = _needed(self, time), _needed(other, time)
-            if count == 3:
-                return _an_rdd(func(datetime_of(time), *rdds), self._sc)
-            return _an_rdd(func(*rdds), self._sc)
+            rdds = [rdd if rdd is not None else self._sc.emptyRDD()
+                    for rdd in (self._rdd(time), other._rdd(time))]
+            return _an_rdd(func(datetime_of(time), *rdds) if count == 3 else func(*rdds))
 
         return DStream(self._ssc, compute, [self, other])
 
@@ -234,12 +259,7 @@ class DStream:
 
     def saveAsTextFiles(self, prefix, suffix=None):
         def save(time, rdd):
-            try:
-                rdd.saveAsTextFile(rddToFileName(prefix, suffix, time))
-            except Py4JJavaError as failure:
-                # The batch was run before, and this one is a repetition.
-                if "FileAlreadyExistsException" not in str(failure):
-                    raise
+            rdd._save_batch(rddToFileName(prefix, suffix, time))
 
         self._ssc._add_output(self, save)
 
@@ -256,20 +276,34 @@ class DStream:
 
     def checkpoint(self, interval):
         self._ssc._check_building()
+        if int(interval * 1000) % self._slide != 0:
+            raise Py4JJavaError(
+                "java.lang.IllegalArgumentException: requirement failed: The checkpoint interval "
+                f"has been set to {int(interval * 1000)} ms which is not a multiple of its slide "
+                f"duration {self._slide} ms")
         self.is_checkpointed = True
-        self._is_state = True
-        self.persist(StorageLevel.MEMORY_ONLY)
-        return self
+        self._wants_directory = True
+        return self.persist(StorageLevel.MEMORY_ONLY)
 
     def slice(self, begin, end):
-        """The RDDs of all times from `begin` to `end`, both included."""
-        if self._ssc._zero_ms is None:
+        """The RDDs of all times from `begin` to `end`, both included, as far as there were
+        batches."""
+        if self._ssc._at_ms is None:
             raise Py4JJavaError("org.apache.spark.SparkException: this DStream has not been "
                                 "initialized")
-        zero = self._ssc._zero_ms
+        zero = self._ssc._zero
         first, last = ((milliseconds_of(when) - zero) // self._slide * self._slide + zero
                        for when in (begin, end))
-        return self._between(max(first, zero), last)
+        found = []
+
+        def find():
+            for time in range(max(first, zero), min(last, self._ssc._at_ms) + 1, self._slide):
+                rdd = self._rdd(time)
+                if rdd is not None:
+                    found.append(rdd)
+
+        self._sc._call(self._ssc._native.while_standing, find)
+        return found
 
     # ---- windows
 
@@ -280,6 +314,7 @@ class DStream:
                                  % (name, self._slide))
 
     def window(self, windowDuration, slideDuration=None):
+        from pyspark.streaming.windows import WindowedDStream
         self._check_window(windowDuration, slideDuration)
         return WindowedDStream(self, windowDuration, slideDuration)
 
@@ -306,108 +341,51 @@ class DStream:
 
     def reduceByKeyAndWindow(self, func, invFunc, windowDuration, slideDuration=None,
                              numPartitions=None, filterFunc=None):
+        from pyspark.streaming.windows import MovedWindowDStream, ReducedWindowDStream
         self._check_window(windowDuration, slideDuration)
         n = self._default(numPartitions)
         reduced = self.reduceByKey(func, n)
         if invFunc is None:
             return reduced.window(windowDuration, slideDuration).reduceByKey(func, n)
-        return ReducedWindowedDStream(reduced, func, invFunc, windowDuration, slideDuration, n,
-                                      filterFunc)
+        slide = slideDuration or self._slide / 1000
+        if windowDuration < slide * 5:
+            return ReducedWindowDStream(reduced, func, filterFunc, windowDuration, slide, n)
+        return MovedWindowDStream(reduced, func, invFunc, filterFunc, windowDuration, slide, n)
 
     def updateStateByKey(self, updateFunc, numPartitions=None, initialRDD=None):
-        if initialRDD is not None and not isinstance(initialRDD, RDD):
-            initialRDD = self._sc.parallelize(initialRDD)
+        from pyspark.streaming.state import StateDStream
         return StateDStream(self, updateFunc, self._default(numPartitions), initialRDD)
 
 
-class WindowedDStream(DStream):
-    """All RDDs of the parent within the window, together."""
+class EngineStream(DStream):
+    """One that the engine has: an input, or what it keeps from batch to batch."""
 
-    def __init__(self, parent, window, slide):
-        self._window = int(window * 1000)
-        super().__init__(parent._ssc, self._union, [parent],
-                         int(slide * 1000) if slide is not None else None)
-        if not parent.is_cached:
-            parent.persist(StorageLevel.MEMORY_ONLY)
+    _partitioner = None
 
-    def _union(self, time):
-        (parent,) = self._parents
-        rdds = parent._between(max(time - self._window, self._ssc._zero_ms) + parent._slide, time)
-        return self._sc.union(rdds) if rdds else self._sc.emptyRDD()
+    def __init__(self, ssc, operation, native, parents=(), slide=None):
+        super().__init__(ssc, self._given, parents, slide)
+        self._operation = operation
+        self._native = native
 
-    def _parents_remember(self):
-        return self._window
+    def _given(self, time):
+        dataset = self._native.dataset(time)
+        return None if dataset is None else self._of(dataset)
 
-    def persist(self, storageLevel):
-        self._parents[0].persist(storageLevel)
-        return self
+    def _of(self, dataset):
+        return RDD._of_dataset(self._sc, self._operation, dataset, self._partitioner)
 
+    def _engine_streams(self):
+        return [self._native]
 
-class ReducedWindowedDStream(WindowedDStream):
-    """The window before, less what left it, and what came in. A short window is reduced anew."""
+    def _named(self, name):
+        super()._named(name)
+        self._native.named(name)
 
-    _is_state = True
+    def _shape(self):
+        return self._of(self._native.nothing())
 
-    def __init__(self, parent, func, inverse, window, slide, partitions, keep):
-        super().__init__(parent, window, slide)
-        self._compute = self._reduced
-        self._func = func
-        self._inverse = inverse
-        self._partitions = partitions
-        self._keep = keep
-        self._level, self.is_cached = StorageLevel.MEMORY_ONLY, True
-
-    def _reduced(self, time):
-        (parent,) = self._parents
-        begin = time - self._window
-        before = self._rdd(time - self._slide)
-        if before is None or self._window < self._slide * 5:
-            return self._with_new(None, parent._between(
-                max(begin, self._ssc._zero_ms) + parent._slide, time))
-        old = parent._between(max(begin - self._slide, self._ssc._zero_ms) + parent._slide, begin)
-        if old:
-            left = self._sc.union(old).reduceByKey(self._func, self._partitions)
-            before = before.leftOuterJoin(left, self._partitions).mapValues(
-                _Less(self._inverse))
-        return self._with_new(before, parent._between(time - self._slide + parent._slide, time))
-
-    def _with_new(self, before, new):
-        if not new:
-            return before
-        result = self._sc.union(new).reduceByKey(self._func, self._partitions)
-        if before is not None:
-            result = before.union(result).reduceByKey(self._func, self._partitions)
-        return result if self._keep is None else result.filter(self._keep)
-
-    def _parents_remember(self):
-        return self._window + self._slide
-
-
-class StateDStream(DStream):
-    """A state for each key; the function is called for each that has one or has values."""
-
-    _is_state = True
-
-    def __init__(self, parent, update, partitions, initial):
-        super().__init__(parent._ssc, self._next, [parent])
-        parent._ssc._state_streams.append(self)
-        self._update = update
-        self._partitions = partitions
-        self._initial = initial
-        self._level, self.is_cached = StorageLevel.MEMORY_ONLY, True
-
-    def _next(self, time):
-        last = self._rdd(time - self._slide)
-        new = self._parents[0]._rdd(time)
-        if last is None:
-            last = self._initial
-        if new is None:
-            return last
-        if last is None:
-            last = self._sc.parallelize([], 1).partitionBy(self._partitions)
-        return last.partitionBy(self._partitions)._sides(
-            "updateStateByKey", [new.partitionBy(self._partitions)], self._partitions,
-            _Updated(self._update))
+    def _in_engine(self):
+        return self._native
 
 
 def _is_source(rdd):
@@ -415,20 +393,9 @@ def _is_source(rdd):
     return rdd._leaf is not None and not rdd._parents
 
 
-def _needed(stream, time):
-    rdd = stream._rdd(time)
-    if rdd is None:
-        raise Py4JJavaError("org.apache.spark.SparkException: Couldn't generate RDD from parent at "
-                            f"time {time} ms")
-    return rdd
-
-
-def _an_rdd(rdd, sc):
-    if rdd is None:
-        raise Py4JJavaError("org.apache.spark.SparkException: Transform function must not return "
-                            "null. Return an empty RDD instead to represent no elements as the "
-                            "result of transformation.")
-    if not isinstance(rdd, RDD):
+def _an_rdd(rdd):
+    """What a function of the program's returned; as in Spark it may be None: no RDD."""
+    if rdd is not None and not isinstance(rdd, RDD):
         raise TypeError(f"the function of transform must return an RDD, not "
                         f"{type(rdd).__name__}")
     return rdd
@@ -471,17 +438,3 @@ def _without_first(a, b):
 
 def _is_counted(pair):
     return pair[1] > 0
-
-
-class _Less(steps.Step):
-    def __call__(self, values):
-        value, gone = values
-        return value if gone is None else self.arguments[0](value, gone)
-
-
-class _Updated(steps.Step):
-    def __call__(self, key, sides):
-        states, values = sides
-        state = self.arguments[0](values, states[0] if states else None)
-        if state is not None:
-            yield key, state

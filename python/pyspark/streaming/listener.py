@@ -35,9 +35,8 @@ class StreamingListener:
 class Teller:
     """Between the engine's events and a listener."""
 
-    def __init__(self, listener, failures):
+    def __init__(self, listener):
         self._listener = listener
-        self._failures = failures  # (batch time, output) -> why
 
     def tell(self, what, facts):
         call = getattr(self._listener, "on" + what[0].upper() + what[1:], None)
@@ -50,22 +49,19 @@ class Teller:
                                                 lastError="", **facts)))
         elif what.startswith("batch"):
             call(_Getters(batchInfo=self._batch(facts)))
-        elif facts["id"] > 0:
+        else:
             call(_Getters(outputOperationInfo=self._output(facts)))
 
     def _batch(self, facts):
         facts = dict(facts)
-        outputs = [self._output(one) for one in facts.pop("outputOperations") if one["id"] > 0]
+        outputs = [self._output(one) for one in facts.pop("outputOperations")]
         return _Getters(outputOperationInfos={one.id(): one for one in outputs},
                         streamIdToInputInfo={}, **{**facts, "batchTime": _Time(
                             facts["batchTime"])})
 
     def _output(self, facts):
-        time, number = facts["batchTime"], facts["id"] - 1  # 0 is the engine's own: the inputs
-        reason = facts["failureReason"] or self._failures.get((time, number))
-        return _Getters(name=f"output {number}", description="",
-                        **{**facts, "id": number, "batchTime": _Time(time),
-                           "failureReason": reason})
+        return _Getters(name=f"output {facts['id']}", description="",
+                        **{**facts, "batchTime": _Time(facts["batchTime"])})
 
 
 class _Getters:

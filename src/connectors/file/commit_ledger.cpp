@@ -63,9 +63,15 @@ void commit_ledger::add(std::int64_t batch) {
   committed_.push_back({batch, batch, 0});
 }
 
-void commit_ledger::decide(pending_batch next) {
+void commit_ledger::decide(pending_batch next, std::vector<held_file> held) {
   if (pending_) add(pending_->batch);
   pending_ = std::move(next);
+  held_ = std::move(held);
+}
+
+void commit_ledger::show(written_files joined) {
+  pending_->files = std::move(joined);
+  held_.clear();
 }
 
 std::string commit_ledger::text() const {
@@ -79,6 +85,10 @@ std::string commit_ledger::text() const {
     for (const written_file& file : pending_->files)
       all += "file " + file.temporary + " " + file.name + "\n";
   }
+  for (const held_file& one : held_)
+    all += "held " + std::to_string(one.batch) + " " + std::to_string(one.partition) + " " +
+           std::to_string(one.header) + " " + std::to_string(one.bytes) + " " + one.place + " " +
+           one.name + "\n";
   const std::string sum = checksum_of(all);
   all += last_line;
   all += sum;
@@ -114,6 +124,16 @@ commit_ledger commit_ledger::parse(std::string_view text, const std::string& pat
       } else if (word == "file" && ledger.pending_) {
         const std::string_view temporary = take(line, ' ');
         ledger.pending_->files.push_back({std::string(temporary), std::string(line)});
+      } else if (word == "held" && ledger.pending_) {
+        held_file one;
+        one.batch = number(take(line, ' '));
+        one.partition = static_cast<int>(number(take(line, ' ')));
+        one.header = static_cast<std::uint64_t>(number(take(line, ' ')));
+        one.bytes = static_cast<std::uint64_t>(number(take(line, ' ')));
+        one.place = take(line, ' ');
+        one.name = line;
+        if (one.header > one.bytes) throw damaged{"a file is shorter than its header"};
+        ledger.held_.push_back(std::move(one));
       } else {
         throw damaged{"there is no such line: " + std::string(word)};
       }
@@ -134,8 +154,8 @@ commit_ledger commit_ledger::read(file_system& files, const std::string& path) {
   return parse(text, path);
 }
 
-void commit_ledger::write(file_system& files, const std::string& path) const {
-  const std::string aside = path + ".new";
+void commit_ledger::write(file_system& files, const std::string& path,
+                          const std::string& aside) const {
   const auto file = files.create(aside);
   file->write(text());
   file->sync();

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "connectors/file/held_files.hpp"
 #include "millrace/detail/file/part_files.hpp"
 #include "millrace/detail/storage/file_system.hpp"
 
@@ -23,8 +24,12 @@ class commit_ledger {
 
   bool holds(std::int64_t batch) const;
   const std::optional<pending_batch>& pending() const { return pending_; }
-  /// The pending one has all its names by now, and this one is decided.
-  void decide(pending_batch next);
+  /// Files of batches up to the pending one that wait to be put together, the oldest first.
+  const std::vector<held_file>& held() const { return held_; }
+  /// The pending one has all its names by now, and this one is decided; `held` wait from now on.
+  void decide(pending_batch next, std::vector<held_file> held = {});
+  /// The pending one has all its names by now, and what was held becomes these files.
+  void show(written_files joined);
 
   std::string text() const;
   /// Throws `error` with the path where it is not what `text` gave.
@@ -32,8 +37,8 @@ class commit_ledger {
 
   /// An empty one where there is no file.
   static commit_ledger read(file_system& files, const std::string& path);
-  /// Durable, and whole or not at all: by way of `<path>.new`.
-  void write(file_system& files, const std::string& path) const;
+  /// Durable, and whole or not at all: by way of `aside`, on the same file system.
+  void write(file_system& files, const std::string& path, const std::string& aside) const;
 
  private:
   // first, first + step … last: as batches come at regular times, there are few of them.
@@ -46,6 +51,7 @@ class commit_ledger {
 
   std::vector<run> committed_;
   std::optional<pending_batch> pending_;
+  std::vector<held_file> held_;
 };
 
 }  // namespace millrace::detail

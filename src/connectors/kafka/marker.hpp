@@ -1,8 +1,8 @@
 // What says which batch was committed last.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "connectors/kafka/client.hpp"
@@ -24,8 +24,9 @@ marker make_marker(std::int64_t batch, std::size_t partitions, const std::string
 /// For rd_kafka_send_offsets_to_transaction.
 partition_list marker_offsets(const marker& m, const std::string& topic);
 
-/// The newest one of those that are committed. Throws error where brokers don't say it in time.
-marker read_marker(const millrace::kafka::topic& of, const std::string& name,
-                   std::chrono::steady_clock::time_point deadline);
+/// The newest one of those that are committed: an offset whose transaction is still open is waited
+/// for. `go_on` is asked while brokers don't answer; false, as what brokers refuse, throws error.
+marker read_marker(const client& by, const std::string& topic, const std::string& name,
+                   const std::function<bool()>& go_on);
 
 }  // namespace millrace::detail::kafka

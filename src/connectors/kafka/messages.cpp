@@ -1,8 +1,34 @@
 #include "millrace/detail/kafka/messages.hpp"
 
+#include <cstring>
+#include <type_traits>
+
 #include "millrace/error.hpp"
 
 namespace millrace::detail::kafka {
+namespace {
+
+template <class T>
+void append_all(std::string& to, const T& all) {
+  static_assert(std::is_trivially_copyable_v<typename T::value_type>);
+  const std::uint64_t count = all.size();
+  to.append(reinterpret_cast<const char*>(&count), sizeof count);
+  if (count != 0)
+    to.append(reinterpret_cast<const char*>(all.data()), count * sizeof(typename T::value_type));
+}
+
+template <class T>
+void take_all(std::string_view& from, T& all) {
+  std::uint64_t count = 0;
+  std::memcpy(&count, from.data(), sizeof count);
+  from.remove_prefix(sizeof count);
+  all.resize(count);
+  if (count == 0) return;
+  std::memcpy(all.data(), from.data(), count * sizeof(typename T::value_type));
+  from.remove_prefix(count * sizeof(typename T::value_type));
+}
+
+}  // namespace
 
 std::uint32_t staged_messages::append(std::optional<std::string_view> bytes) {
   if (!bytes) return null;
@@ -25,6 +51,24 @@ void staged_messages::add_header(std::string_view name, std::optional<std::strin
   text_ += '\0';  // librdkafka takes names as C strings
   headers_.push_back({name_size, append(value)});
   ++entries_.back().headers;
+}
+
+std::string staged_messages::encode() const {
+  std::string bytes;
+  bytes.reserve(this->bytes() + headers_.size() * sizeof(header_sizes) + 64);
+  append_all(bytes, entries_);
+  append_all(bytes, headers_);
+  append_all(bytes, text_);
+  return bytes;
+}
+
+/// The bytes are this process's own, and whoever read them has checked that.
+staged_messages staged_messages::decode(std::string_view bytes) {
+  staged_messages all;
+  take_all(bytes, all.entries_);
+  take_all(bytes, all.headers_);
+  take_all(bytes, all.text_);
+  return all;
 }
 
 void staged_messages::clear() {

@@ -1,11 +1,12 @@
 // A producer, and what became of its messages.
 #pragma once
 
-#include <condition_variable>
+#include <chrono>
 #include <cstddef>
+#include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "connectors/kafka/client.hpp"
@@ -13,20 +14,20 @@
 
 namespace millrace::detail::kafka {
 
-/// Counts messages on their way. Must outlive them. Any thread.
-class deliveries {
+/// Counts messages on their way, and stays until the last has ended, whoever let go of it before.
+/// Any thread.
+class deliveries : public std::enable_shared_from_this<deliveries> {
  public:
   void sent(std::size_t messages);
   void ended(rd_kafka_resp_err_t how, std::size_t messages = 1);
-  /// Whether all have ended before the time is over.
-  bool wait(std::chrono::milliseconds at_most);
+  bool all_ended() const;
   /// The first that was not delivered; no error: none.
   rd_kafka_resp_err_t failure() const;
 
  private:
   mutable std::mutex mutex_;
-  std::condition_variable changed_;
   std::size_t under_way_ = 0;
+  std::shared_ptr<deliveries> self_;  // while something is under way
   rd_kafka_resp_err_t failure_ = RD_KAFKA_RESP_ERR_NO_ERROR;
 };
 
@@ -34,26 +35,31 @@ class deliveries {
 class producer {
  public:
   /// Throws as `client`.
-  producer(const millrace::kafka::topic& to, std::vector<setting> fixed);
+  producer(const millrace::kafka::topic& to, std::vector<setting> fixed,
+           std::vector<setting> initial = {});
   ~producer();
   producer(const producer&) = delete;
   producer& operator=(const producer&) = delete;
 
-  /// Hands messages over, waiting while the queue is full. `copied`: else their memory must stay
-  /// until they have ended. The error of the first that is refused; those after it are not sent.
-  rd_kafka_resp_err_t send(const std::string& topic, const staged_messages& messages, bool copied,
-                           deliveries& count);
+  /// Hands messages over, waiting while the queue is full, unless that is given up. `copied`: else
+  /// their memory must stay until they have ended. The error of the first that is refused; those
+  /// after it are not sent.
+  rd_kafka_resp_err_t send(const staged_messages& messages, bool copied,
+                           const std::shared_ptr<deliveries>& count,
+                           const std::function<bool()>& given_up);
 
+  /// What was handed over goes at once. Whether all that is counted has ended before the time is
+  /// over. What became of messages is learnt while somebody waits here, or in `send` for room.
+  bool wait(const deliveries& count, std::chrono::milliseconds at_most);
+
+  const client& by() const { return client_; }
   rd_kafka_t* get() const { return client_.get(); }
   std::string last_trouble() const { return client_.last_trouble(); }
   bool not_let_in() const { return client_.not_let_in(); }
 
  private:
   client client_;
-  std::jthread reports_;  // serves what librdkafka has to tell
+  owned<rd_kafka_topic_t> topic_;
 };
-
-/// The settings of a sink, for a check without a connection.
-client_settings producer_settings(const millrace::kafka::topic& to, std::vector<setting> fixed);
 
 }  // namespace millrace::detail::kafka

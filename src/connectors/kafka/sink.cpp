@@ -5,13 +5,17 @@
 
 #include "connectors/kafka/producer.hpp"
 #include "connectors/kafka/transactions.hpp"
+#include "connectors/kafka/waiting_messages.hpp"
+#include "millrace/detail/engine/jobs.hpp"
 #include "millrace/error.hpp"
 
 namespace millrace::detail::kafka {
 namespace {
 
-/// So much of a partition is sent at a time, at least once.
-constexpr std::size_t send_bytes = std::size_t{256} << 10;
+using namespace std::chrono_literals;
+
+/// How often it is looked whether anybody still waits.
+constexpr auto look_up = 50ms;
 
 bool exactly_once(const millrace::kafka::topic& to) {
   return to.delivery == millrace::kafka::delivery::exactly_once;
@@ -51,67 +55,75 @@ class sink_state {
     return *one;
   }
 
+  /// What a batch was made of, for whoever asks after its commit.
+  void committed(const std::vector<prepared>& all, int attempts) {
+    std::int64_t messages = 0;
+    std::int64_t bytes = 0;
+    std::int64_t on_disk = 0;
+    for (const prepared& one : all) {
+      messages += one.messages;
+      bytes += one.bytes;
+      on_disk += one.waiting != nullptr && one.waiting->on_disk() ? 1 : 0;
+    }
+    const std::lock_guard lock(mutex_);
+    last_ = {{"messages", messages},
+             {"bytes", bytes},
+             {"transactions", attempts},
+             {"partitions_on_disk", on_disk}};
+  }
+  std::vector<std::pair<std::string, std::int64_t>> last() const {
+    const std::lock_guard lock(mutex_);
+    return last_;
+  }
+
  private:
-  std::mutex mutex_;
+  mutable std::mutex mutex_;  // guards what follows
+  std::vector<std::pair<std::string, std::int64_t>> last_;
   std::unique_ptr<producer> producer_;
   std::map<std::pair<std::string, std::string>, std::unique_ptr<transactions>> transactions_;
 };
 
+void check_delivery(const millrace::kafka::topic& to, rd_kafka_resp_err_t code) {
+  if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return;
+  throw error("kafka: messages were not delivered to the topic " + to.name + ": " +
+              rd_kafka_err2str(code) + to.state->at_least_once(to).last_trouble());
+}
+
+/// librdkafka gives messages up after `patience`, so this ends.
+void await_delivery(const millrace::kafka::topic& to, deliveries& under_way) {
+  producer& by = to.state->at_least_once(to);
+  while (!by.wait(under_way, look_up)) {
+    if (lane_cancelled())
+      throw error(
+          "kafka: the stream ended before the brokers had acknowledged all messages to the topic " +
+          to.name);
+  }
+  check_delivery(to, under_way.failure());
+}
+
 std::shared_ptr<sink_state> make_sink_state() { return std::make_shared<sink_state>(); }
 
-/// Messages of one partition that are sent while it is computed.
-class partition_writer::delivery_in_progress {
- public:
-  explicit delivery_in_progress(const millrace::kafka::topic& to)
-      : name_(to.name), producer_(to.state->at_least_once(to)) {}
-  ~delivery_in_progress() {
-    // They count here, so they must have ended; librdkafka gives them up after `patience`.
-    while (!count_.wait(std::chrono::seconds(1))) {
-    }
-  }
-  delivery_in_progress(const delivery_in_progress&) = delete;
-  delivery_in_progress& operator=(const delivery_in_progress&) = delete;
-
-  void send(const staged_messages& messages) {
-    check_code(producer_.send(name_, messages, true, count_));
-  }
-  void finish() {
-    while (!count_.wait(std::chrono::seconds(1))) {
-    }
-    check_code(count_.failure());
-  }
-
- private:
-  void check_code(rd_kafka_resp_err_t code) const {
-    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return;
-    throw error("kafka: messages were not delivered to the topic " + name_ + ": " +
-                rd_kafka_err2str(code) + producer_.last_trouble());
-  }
-
-  std::string name_;
-  producer& producer_;
-  deliveries count_;
-};
-
-partition_writer::partition_writer(const millrace::kafka::topic& to, const output_id&)
-    : messages_(std::make_shared<staged_messages>()), send_at_(SIZE_MAX) {
-  if (exactly_once(to)) return;
-  send_at_ = send_bytes;
-  sending_ = std::make_unique<delivery_in_progress>(to);
+partition_writer::partition_writer(const millrace::kafka::topic& to, const task_context& task)
+    : to_(to), task_(task) {
+  if (exactly_once(to)) result_.waiting = std::make_shared<waiting_messages>(task.memory());
+  else result_.under_way = std::make_shared<deliveries>();
 }
 
 partition_writer::~partition_writer() = default;
 
-void partition_writer::send() {
-  sending_->send(*messages_);
-  messages_->clear();
+void partition_writer::pass_on() {
+  result_.messages += static_cast<std::int64_t>(messages_.entries().size());
+  result_.bytes += static_cast<std::int64_t>(messages_.bytes());
+  if (result_.waiting != nullptr) return result_.waiting->add(messages_);
+  const auto given_up = [this] { return task_.cancelled() || lane_cancelled(); };
+  check_delivery(to_,
+                 to_.state->at_least_once(to_).send(messages_, true, result_.under_way, given_up));
+  messages_.clear();
 }
 
-staged_messages_ptr partition_writer::finish() {
-  if (sending_ == nullptr) return std::move(messages_);
-  send();
-  sending_->finish();
-  return nullptr;
+prepared partition_writer::finish() {
+  if (!messages_.entries().empty()) pass_on();
+  return std::move(result_);
 }
 
 }  // namespace millrace::detail::kafka
@@ -123,10 +135,21 @@ bool topic::committed(const output_id& batch) const {
   return state->of(*this, batch).committed(batch.batch.time_since_epoch().count());
 }
 
-void topic::commit(const output_id& batch,
-                   std::vector<detail::kafka::staged_messages_ptr> all) const {
-  if (!detail::kafka::exactly_once(*this)) return;
-  state->of(*this, batch).commit(batch.batch.time_since_epoch().count(), all);
+void topic::commit(const output_id& batch, std::vector<detail::kafka::prepared> all) const {
+  int transactions = 0;
+  if (detail::kafka::exactly_once(*this)) {
+    detail::kafka::transactions& own = state->of(*this, batch);
+    own.commit(batch.batch.time_since_epoch().count(), all);
+    transactions = own.attempts();
+  } else {
+    for (const detail::kafka::prepared& one : all)
+      detail::kafka::await_delivery(*this, *one.under_way);
+  }
+  state->committed(all, transactions);
+}
+
+measurement topic::measured(const output_id& batch) const {
+  return {"kafka " + brokers + " " + name + " (" + batch.operation + ")", state->last()};
 }
 
 }  // namespace millrace::kafka

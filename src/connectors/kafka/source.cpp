@@ -1,5 +1,6 @@
 // kafka::topics: the driver names offsets, tasks read them.
 #include <algorithm>
+#include <atomic>
 #include <regex>
 
 #include "connectors/kafka/consumers.hpp"
@@ -7,6 +8,7 @@
 #include "connectors/kafka/topic_offsets.hpp"
 #include "millrace/detail/dataset/task_context.hpp"
 #include "millrace/detail/engine/engine.hpp"
+#include "millrace/detail/engine/jobs.hpp"
 #include "millrace/detail/streaming/stream_engine.hpp"
 #include "millrace/error.hpp"
 
@@ -106,6 +108,17 @@ class range_reader {
   range_reader(topics options, reporter to)
       : options_(std::move(options)), reporter_(std::move(to)), consumers_(options_) {}
 
+  /// What tasks have done since it was asked last.
+  struct work {
+    std::int64_t records = 0;
+    std::int64_t bytes = 0;
+    std::chrono::microseconds waited{0};  // for records to come
+  };
+  work take_work() {
+    return {records_.exchange(0), bytes_.exchange(0),
+            std::chrono::microseconds(waited_us_.exchange(0))};
+  }
+
   void read(const offset_range& range, output<record>& out, const task_context& task) {
     if (range.from >= range.until) return;
     consumers::lease consumer = consumers_.take(range.topic, range.partition);
@@ -128,13 +141,19 @@ class range_reader {
     clock::time_point progress = clock::now();
     bool outage = false;
     while (consumer->position() < range.until && !rows.stopped() && !task.cancelled()) {
+      // The job's own thread may be in this task, and nobody else would tell the task.
+      if (lane_cancelled()) throw task_cancelled();
       const std::int64_t before = consumer->position();
       // Nothing is held back while nothing comes.
       consumer->next(range.until, rows.room(), 0ms, messages);
       if (messages.empty() && consumer->position() == before) {
         rows.flush();
+        const clock::time_point waiting = clock::now();
         consumer->next(range.until, chunk_rows, look_up, messages);
+        waited_us_ +=
+            std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - waiting).count();
       }
+      count(messages);
       rows.add(messages);
       if (consumer->failure() != RD_KAFKA_RESP_ERR_NO_ERROR) {
         rows.flush();
@@ -156,6 +175,13 @@ class range_reader {
       }
     }
     rows.flush();
+  }
+
+  void count(const std::vector<owned<rd_kafka_message_t>>& messages) {
+    std::int64_t bytes = 0;
+    for (const auto& one : messages) bytes += static_cast<std::int64_t>(one->len + one->key_len);
+    records_ += static_cast<std::int64_t>(messages.size());
+    bytes_ += bytes;
   }
 
   /// The consumer failed at its position. False: nothing of the range is left.
@@ -197,6 +223,9 @@ class range_reader {
   topics options_;
   reporter reporter_;
   consumers consumers_;
+  std::atomic<std::int64_t> records_{0};
+  std::atomic<std::int64_t> bytes_{0};
+  std::atomic<std::int64_t> waited_us_{0};
 };
 
 /// The source as the streaming room sees it. Copies share what they are connected by.
@@ -213,6 +242,21 @@ class offset_source {
   void resume(const range& last) { driver_->resume(last); }
   range next(const batch_limits& limits) { return driver_->next(limits); }
   void committed(const range& r) { driver_->committed(r); }
+  void stop() { driver_->stop(); }
+  measurement measured() {
+    const topic_offsets::progress p = driver_->last();
+    const range_reader::work w = reader_->take_work();
+    return {driver_->description(),
+            {{"records", p.records},
+             {"lag", p.left},
+             {"lag_of_one_partition", p.most_left},
+             {"partitions", p.partitions},
+             {"answer_us", p.answer.count()},
+             {"fetched_records", w.records},
+             {"fetched_bytes", w.bytes},
+             {"fetch_wait_us", w.waited.count()},
+             {"group_commit_us", p.commit.count()}}};
+  }
 
   int partitions(const range& r) const { return static_cast<int>(r.size()); }
   std::int64_t records(const range& r) const {

@@ -1,7 +1,8 @@
 #include "connectors/kafka/topic_offsets.hpp"
 
 #include <algorithm>
-#include <regex>
+#include <set>
+#include <utility>
 
 #include "connectors/kafka/offset_ranges.hpp"
 #include "millrace/detail/base/log.hpp"
@@ -18,90 +19,156 @@ constexpr auto belief = 3s;
 constexpr auto beginnings_every = 1s;
 /// Until what seems to be missing is looked for again.
 constexpr std::chrono::milliseconds soon = 500ms;
+/// A batch waits at least so long for brokers.
+constexpr std::chrono::milliseconds least_wait = 1s;
 
-std::string name_of(const millrace::kafka::topic_partition& p) {
-  return p.topic + "[" + std::to_string(p.partition) + "]";
-}
+/// While nobody answers batches are empty, and wait for so long, so as not to be many.
+constexpr std::chrono::milliseconds in_outage = 50ms;
 
-client_settings driver_settings(const millrace::kafka::topics& o) {
-  return {o.brokers,
-          o.settings,
-          {},
-          {{"group.id", o.group.empty() ? "millrace" : o.group},
-           {"enable.auto.commit", "false"},
-           {"enable.auto.offset.store", "false"},
-           {"auto.offset.reset", "error"},
-           {"enable.partition.eof", "true"}}};
-}
+/// Lets go of a lock while brokers are asked.
+class let_go {
+ public:
+  explicit let_go(std::unique_lock<std::mutex>& lock) : lock_(lock) { lock_.unlock(); }
+  ~let_go() { lock_.lock(); }
+  let_go(const let_go&) = delete;
+  let_go& operator=(const let_go&) = delete;
+
+ private:
+  std::unique_lock<std::mutex>& lock_;
+};
 
 }  // namespace
 
 topic_offsets::topic_offsets(millrace::kafka::topics options, reporter to)
     : options_(std::move(options)),
-      reporter_(std::move(to)),
-      client_(RD_KAFKA_CONSUMER, driver_settings(options_)) {}
+      reporter_(to),
+      questions_(options_, std::move(to)),
+      group_(questions_.get(), options_.group, questions_.description()) {}
 
-std::string topic_offsets::description() const { return "kafka " + options_.brokers; }
+topic_offsets::~topic_offsets() {
+  stop();
+  if (thread_.joinable()) thread_.join();
+}
 
 void topic_offsets::start() {
-  if (!begun_) discover();
+  held lock(mutex_);
+  if (thread_.joinable()) return;
+  thread_ = std::thread([this] { work(); });
+  wait_for_answer(lock, least_wait);
+}
+
+void topic_offsets::stop() {
+  const std::lock_guard lock(mutex_);
+  stopping_ = true;
+  changed_.notify_all();
 }
 
 void topic_offsets::resume(const std::vector<millrace::kafka::offset_range>& last) {
+  const std::lock_guard lock(mutex_);
   followed_.clear();
-  for (const auto& range : last) followed_[{range.topic, range.partition}].next = range.until;
+  for (const auto& range : last)
+    followed_[{range.topic, range.partition}] = {range.until, range.until, {}};
   begun_ = true;
   discovered_ = {};
 }
 
 std::vector<millrace::kafka::offset_range> topic_offsets::next(const batch_limits& limits) {
-  answer_within_ = std::max<std::chrono::milliseconds>(limits.interval, 1000ms);
-  if (!begun_ || clock::now() - discovered_ >= options_.discovery) discover();
+  held lock(mutex_);
+  interval_ = limits.interval;
+  wait_for_answer(lock, std::max(interval_, least_wait));
   std::vector<millrace::kafka::offset_range> ranges;
-  if (followed_.empty()) return ranges;
-  if (clock::now() - checked_ >= beginnings_every) check_beginnings();
-  const std::optional<offset_map> ends = ask_all(RD_KAFKA_OFFSET_END);
   ranges.reserve(followed_.size());
-  for (auto& [partition, state] : followed_) {
-    std::int64_t end = state.next;
-    if (ends) {
-      if (const auto at = ends->find(partition); at != ends->end()) end = at->second;
-    }
-    if (end < state.next) {
-      if (confirmed(state)) {
-        lost(partition, end, state.next,
-             "the partition ends before what was read of it: it was cut off, or its topic was made "
-             "anew");
-        state = {end, {}};
-      } else {
-        end = state.next;
-      }
-    } else if (end > state.next) {
-      state.suspect.reset();
-    }
-    ranges.push_back({partition.topic, partition.partition, state.next, end});
-  }
+  for (const auto& [partition, state] : followed_)
+    ranges.push_back({partition.topic, partition.partition, state.next, state.end});
   share_out(ranges, limits.max_records);
-  for (const auto& range : ranges) followed_[{range.topic, range.partition}].next = range.until;
+  last_.records = last_.left = last_.most_left = 0;
+  last_.partitions = static_cast<std::int64_t>(ranges.size());
+  for (const auto& range : ranges) {
+    followed& state = followed_[{range.topic, range.partition}];
+    state.next = range.until;
+    last_.records += range.count();
+    last_.left += state.end - state.next;
+    last_.most_left = std::max(last_.most_left, state.end - state.next);
+  }
   return ranges;
 }
 
 void topic_offsets::committed(const std::vector<millrace::kafka::offset_range>& range) {
-  if (options_.group.empty() || range.empty()) return;
-  const partition_list list = make_list();
-  for (const auto& one : range) add(list, one.topic, one.partition, one.until);
-  const rd_kafka_resp_err_t code = rd_kafka_commit(client_.get(), list.get(), 1);
-  if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-    log_warn(description() + ": offsets were not committed to the group \"" + options_.group +
-             "\": " + rd_kafka_err2str(code));
+  group_.done(range);
 }
 
-void topic_offsets::discover() {
-  const std::optional<std::set<topic_partition>> there = present();
-  if (!there) return;
-  bool look_again = missing_topic_;
+topic_offsets::progress topic_offsets::last() const {
+  const std::lock_guard lock(mutex_);
+  progress all = last_;
+  all.commit = group_.took();
+  return all;
+}
+
+std::string topic_offsets::description() const {
+  std::string text = questions_.description();
+  if (!options_.pattern.empty()) text += " " + options_.pattern;
+  std::set<std::string> names(options_.names.begin(), options_.names.end());
+  for (const auto& one : options_.partitions) names.insert(name_of(one));
+  for (const std::string& name : names) text += " " + name;
+  return text;
+}
+
+/// For a new answer, at most so long, and hardly while it is known that nobody answers.
+void topic_offsets::wait_for_answer(held& lock, std::chrono::milliseconds most) {
+  const std::uint64_t question = ++wanted_;
+  const bool outage = questions_.outage();
+  changed_.notify_all();
+  changed_.wait_for(lock, outage ? std::min(interval_, in_outage) : most, [&] {
+    return answered_ >= question || stopping_ || failure_ != nullptr ||
+           (questions_.outage() && !outage);
+  });
+  if (failure_ != nullptr) std::rethrow_exception(failure_);
+}
+
+void topic_offsets::work() {
+  held lock(mutex_);
+  for (;;) {
+    changed_.wait(lock, [&] { return stopping_ || answered_ < wanted_; });
+    if (stopping_) return;
+    try {
+      answer(lock);
+    } catch (...) {
+      failure_ = std::current_exception();
+    }
+    changed_.notify_all();
+    const bool failed = failure_ != nullptr;
+    const std::vector<std::string> losses = std::exchange(to_report_, {});
+    const let_go now(lock);
+    for (const std::string& text : losses) reporter_.report(text);
+    group_.serve();
+    if (failed) return;
+  }
+}
+
+/// What must be known comes before the answer; what is only looked after, behind it.
+void topic_offsets::answer(held& lock) {
+  const std::uint64_t question = wanted_;
+  questions_.give(std::max(interval_, least_wait));
+  if (discovered_ == clock::time_point{}) discover(lock);
+  if (checked_ == clock::time_point{}) check_beginnings(lock);
+  find_ends(lock);
+  answered_ = question;
+  changed_.notify_all();
+  if (clock::now() - discovered_ >= options_.discovery) discover(lock);
+  if (clock::now() - checked_ >= beginnings_every) check_beginnings(lock);
+}
+
+void topic_offsets::discover(held& lock) {
+  const bool begun = begun_;
+  std::optional<topic_questions::presence> found;
+  {
+    const let_go asking(lock);
+    found = questions_.present(begun);
+  }
+  if (!found) return;
+  bool look_again = found->missing;
   for (auto at = followed_.begin(); at != followed_.end();) {
-    if (there->contains(at->first)) {
+    if (found->there.contains(at->first)) {
       ++at;
     } else if (!confirmed(at->second)) {
       look_again = true;
@@ -114,21 +181,22 @@ void topic_offsets::discover() {
   const auto* said = std::get_if<millrace::kafka::offsets>(&options_.start);
   offset_map times;
   offset_map first;
-  for (const topic_partition& p : *there) {
+  for (const topic_partition& p : found->there) {
     if (followed_.contains(p)) continue;
     if (said != nullptr && said->contains(p)) first[p] = said->at(p);
     else times[p] = begun_ ? RD_KAFKA_OFFSET_BEGINNING : time_of_start();
   }
   if (!times.empty()) {
-    const std::optional<offset_map> answer = ask(times);
+    const std::optional<offset_map> answer = ask(lock, times);
     if (!answer) return;
     if (answer->size() != times.size()) look_again = true;
     if (!begun_ && answer->size() != times.size()) return;
     first.insert(answer->begin(), answer->end());
   }
-  for (const auto& one : first) {
-    followed_[one.first].next = one.second;
-    if (begun_) log_info(description() + ": a partition was added: " + name_of(one.first));
+  for (const auto& [partition, offset] : first) {
+    followed_[partition] = {offset, offset, {}};
+    if (begun_)
+      log_info(questions_.description() + ": a partition was added: " + name_of(partition));
   }
   begun_ = true;
   discovered_ = clock::now();
@@ -136,7 +204,7 @@ void topic_offsets::discover() {
 }
 
 void topic_offsets::look_again_soon() {
-  discovered_ = clock::now() - options_.discovery + std::min(options_.discovery, soon);
+  discovered_ = std::min(discovered_, clock::now() - options_.discovery + soon);
 }
 
 std::int64_t topic_offsets::time_of_start() const {
@@ -147,131 +215,55 @@ std::int64_t topic_offsets::time_of_start() const {
   return RD_KAFKA_OFFSET_BEGINNING;
 }
 
-std::optional<std::set<topic_offsets::topic_partition>> topic_offsets::present() {
-  std::set<topic_partition> all;
-  missing_topic_ = false;
-  const auto take = [&](const rd_kafka_metadata_topic_t& topic) {
-    for (int i = 0; i < topic.partition_cnt; ++i) all.insert({topic.topic, topic.partitions[i].id});
-  };
-  const auto ask_for = [&](const std::string* name) -> rd_kafka_resp_err_t {
-    owned<rd_kafka_topic_t> topic;
-    if (name != nullptr) topic.reset(rd_kafka_topic_new(client_.get(), name->c_str(), nullptr));
-    const rd_kafka_metadata_t* answer = nullptr;
-    const rd_kafka_resp_err_t code =
-        rd_kafka_metadata(client_.get(), name == nullptr ? 1 : 0, topic.get(), &answer,
-                          static_cast<int>(answer_within_.count()));
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return code;
-    const owned<const rd_kafka_metadata_t> metadata(answer);
-    if (name != nullptr) {
-      for (int i = 0; i < metadata->topic_cnt; ++i)
-        if (metadata->topics[i].err != RD_KAFKA_RESP_ERR_NO_ERROR) return metadata->topics[i].err;
-    }
-    const std::regex wanted(options_.pattern);
-    for (int i = 0; i < metadata->topic_cnt; ++i) {
-      const rd_kafka_metadata_topic_t& one = metadata->topics[i];
-      if (name != nullptr ||
-          (!std::string_view(one.topic).starts_with("__") && std::regex_match(one.topic, wanted)))
-        take(one);
-    }
-    return RD_KAFKA_RESP_ERR_NO_ERROR;
-  };
-
-  if (!options_.pattern.empty()) {
-    const rd_kafka_resp_err_t code = ask_for(nullptr);
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-      unreachable("its topics", code);
-      return std::nullopt;
-    }
-    reached();
-    return all;
+std::optional<offset_map> topic_offsets::ask(held& lock, const offset_map& times) {
+  const bool begun = begun_;
+  std::optional<topic_questions::answer> found;
+  {
+    const let_go asking(lock);
+    found = questions_.offsets(times, begun);
   }
-  std::set<std::string> names(options_.names.begin(), options_.names.end());
-  for (const auto& one : options_.partitions) names.insert(one.topic);
-  for (const std::string& name : names) {
-    const rd_kafka_resp_err_t code = ask_for(&name);
-    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) continue;
-    const bool missing =
-        code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC;
-    if (missing &&
-        (begun_ || options_.on_missing_topic == millrace::kafka::on_missing_topic::wait)) {
-      missing_topic_ = true;
-      continue;
-    }
-    if (missing)
-      throw usage_error(description() +
-                        ": there is no such topic (on_missing_topic = wait waits for it): " + name);
-    if (!may_pass(code))
-      throw error(description() + ": the topic can't be read, " + rd_kafka_err2str(code) + ": " +
-                  name);
-    unreachable(name, code);
-    return std::nullopt;
-  }
-  reached();
-  if (options_.partitions.empty()) return all;
-  std::set<topic_partition> wanted;
-  for (const auto& one : options_.partitions) {
-    if (all.contains(one)) wanted.insert(one);
-    else missing_topic_ = true;
-    if (missing_topic_ && !begun_ &&
-        options_.on_missing_topic == millrace::kafka::on_missing_topic::fail)
-      throw usage_error(description() + ": there is no such partition: " + name_of(one));
-  }
-  return wanted;
+  if (!found) return std::nullopt;
+  if (!found->whole) look_again_soon();
+  return std::move(found->offsets);
 }
 
-std::optional<topic_offsets::offset_map> topic_offsets::ask_all(std::int64_t time) {
+std::optional<offset_map> topic_offsets::ask_all(held& lock, std::int64_t time) {
   offset_map times;
   for (const auto& one : followed_) times[one.first] = time;
-  return ask(times);
+  if (times.empty()) return offset_map{};
+  return ask(lock, times);
 }
 
-std::optional<topic_offsets::offset_map> topic_offsets::ask(const offset_map& times) {
-  const partition_list list = make_list();
-  for (const auto& one : times) add(list, one.first.topic, one.first.partition, one.second);
-  const rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(
-      client_.get(), list.get(), static_cast<int>(answer_within_.count()));
-  if (is_gone(code)) {  // all of them: the brokers are there
-    look_again_soon();
-    return std::nullopt;
-  }
-  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    unreachable("offsets", code);
-    return std::nullopt;
-  }
-  offset_map answer;
-  offset_map later;  // a time behind the last record
-  for (int i = 0; i < list->cnt; ++i) {
-    const rd_kafka_topic_partition_t& one = list->elems[i];
-    const topic_partition p{one.topic, one.partition};
-    if (one.err == RD_KAFKA_RESP_ERR_NO_ERROR && one.offset >= 0) {
-      answer[p] = one.offset;
-    } else if (one.err == RD_KAFKA_RESP_ERR_NO_ERROR && times.at(p) >= 0) {
-      later[p] = RD_KAFKA_OFFSET_END;
-    } else if (may_pass(one.err)) {
-      look_again_soon();
-    } else {
-      throw error(description() + ": offsets can't be had, " + rd_kafka_err2str(one.err) + ": " +
-                  name_of(p));
-    }
-  }
-  if (!later.empty()) {
-    const std::optional<offset_map> ends = ask(later);
-    if (!ends) return std::nullopt;
-    answer.insert(ends->begin(), ends->end());
-  }
-  if (!answer.empty()) reached();
-  return answer;
-}
-
-void topic_offsets::check_beginnings() {
-  const std::optional<offset_map> first = ask_all(RD_KAFKA_OFFSET_BEGINNING);
-  if (!first) return;
+void topic_offsets::check_beginnings(held& lock) {
+  const std::optional<offset_map> first = ask_all(lock, RD_KAFKA_OFFSET_BEGINNING);
+  if (!first || (first->empty() && followed_.empty())) return;
   checked_ = clock::now();
   for (const auto& [partition, offset] : *first) {
     followed& state = followed_[partition];
     if (offset <= state.next) continue;
     lost(partition, state.next, offset, "records were deleted before they were read");
-    state = {offset, {}};
+    state = {offset, std::max(offset, state.end), {}};
+  }
+}
+
+void topic_offsets::find_ends(held& lock) {
+  const clock::time_point asked = clock::now();
+  const std::optional<offset_map> ends = ask_all(lock, RD_KAFKA_OFFSET_END);
+  if (!ends) return;
+  last_.answer = std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - asked);
+  for (const auto& [partition, end] : *ends) {
+    followed& state = followed_[partition];
+    if (end >= state.next) {
+      if (end > state.next) state.suspect.reset();
+      state.end = end;
+      continue;
+    }
+    state.end = state.next;
+    if (!confirmed(state)) continue;
+    lost(partition, end, state.next,
+         "the partition ends before what was read of it: it was cut off, or its topic was made "
+         "anew");
+    state = {end, end, {}};
   }
 }
 
@@ -283,27 +275,12 @@ bool topic_offsets::confirmed(followed& one) {
 
 void topic_offsets::lost(const topic_partition& where, std::int64_t from, std::int64_t until,
                          const std::string& why) {
-  const std::string text = description() + ": records are lost, " + why + ": " + name_of(where) +
-                           ", offsets from " + std::to_string(from) +
+  const std::string text = questions_.description() + ": records are lost, " + why + ": " +
+                           name_of(where) + ", offsets from " + std::to_string(from) +
                            (until < 0 ? std::string() : " up to " + std::to_string(until));
   if (options_.on_data_loss == millrace::kafka::on_data_loss::fail)
     throw error(text + " (on_data_loss = skip goes on without them)");
-  reporter_.report(text);
-}
-
-void topic_offsets::unreachable(const std::string& what, rd_kafka_resp_err_t code) {
-  // Later it may be a token that ran out, or a broker that forgot: that may pass.
-  if (!may_pass(code) || (!begun_ && client_.not_let_in()))
-    throw error(description() + ": " + rd_kafka_err2str(code) + client_.last_trouble());
-  if (outage_) return;
-  outage_ = true;
-  reporter_.report(description() + ": the brokers don't answer, the stream waits for them (" +
-                   what + ", " + rd_kafka_err2str(code) + ")" + client_.last_trouble());
-}
-
-void topic_offsets::reached() {
-  if (outage_) log_info(description() + ": the brokers answer again");
-  outage_ = false;
+  to_report_.push_back(text);
 }
 
 }  // namespace millrace::detail::kafka

@@ -51,7 +51,7 @@ class own_rows {
       task_.spilled("gather", disk_->rows(), disk_->bytes());
       spilled.emplace_back().push_back(std::move(*disk_));
     }
-    std::vector<row_buffer> parts;
+    std::vector<row_pieces> parts;
     parts.push_back(std::move(rows_));
     auto held = std::make_shared<map_output>(std::move(parts));
     held->spilled(std::move(spilled));
@@ -63,14 +63,13 @@ class own_rows {
  private:
   void spill() {
     if (!disk_) disk_.emplace(rows_.type(), task_.memory().disk);
-    disk_->append(rows_.data(), rows_.size());
-    rows_.clear();
-    rows_.texts().clear();
+    for (const row_buffer& piece : rows_.pieces()) disk_->append(piece.data(), piece.size());
+    rows_ = row_pieces(rows_.type());
     heap_ = 0;
   }
 
   task_context& task_;
-  row_buffer rows_;
+  row_pieces rows_;
   std::size_t heap_ = 0;
   std::optional<row_frames> disk_;
 };

@@ -6,6 +6,7 @@
 #include "millrace/detail/streaming/stream_engine.hpp"
 #include "millrace/error.hpp"
 #include "millrace/sink.hpp"
+#include "streaming/listening.hpp"
 
 namespace millrace::detail {
 namespace {
@@ -79,6 +80,16 @@ std::vector<node_ptr> slice_of(const stream_ptr& stream, time_point_ms from, tim
 }
 
 std::string application_of(const node_ptr& dataset) { return engine_of(*dataset).name(); }
+
+bool somebody_listens(const node_ptr& dataset) { return engine_of(*dataset).events().wanted(); }
+
+void tell_of_commit(const node_ptr& dataset, measurement m, time_point_ms batch,
+                    std::chrono::nanoseconds took) {
+  m.numbers.emplace_back("commit_us",
+                         std::chrono::duration_cast<std::chrono::microseconds>(took).count());
+  publish_measured(engine_of(*dataset).events(), std::move(m), batch.time_since_epoch().count(),
+                   -1);
+}
 
 std::string output_name(const stream_ptr& from) {
   const bool named = from->name() != from->operation();

@@ -12,6 +12,27 @@ namespace {
 constexpr std::uint8_t text_piece = 0;
 constexpr std::uint8_t whole_rows = 1;
 
+/// Whether `encode_row` writes the bytes that a row has in memory.
+bool encoded_as_it_lies(const row_type& type) {
+  switch (type.kind) {
+    case row_kind::boolean:
+    case row_kind::character:
+    case row_kind::integer:
+    case row_kind::floating:
+    case row_kind::time: return true;
+    case row_kind::record: {
+      std::uint32_t end = 0;
+      for (std::uint32_t i = 0; i < type.field_count; ++i) {
+        const row_field& field = type.field(i);
+        if (field.offset != end || !encoded_as_it_lies(*field.type)) return false;
+        end += field.type->size;
+      }
+      return end == type.size;
+    }
+    default: return false;
+  }
+}
+
 received_block rows_of(const row_type& type, byte_reader& in) {
   auto rows = std::make_shared<row_buffer>(type);
   const std::uint64_t count = in.varint();
@@ -38,8 +59,12 @@ void encode_entry(const received_block& block, byte_writer& to) {
   }
   to.u8(whole_rows);
   to.varint(block.rows->size());
-  for (std::size_t i = 0; i < block.rows->size(); ++i)
-    encode_row(block.rows->type(), block.rows->row(i), to);
+  const row_type& type = block.rows->type();
+  if (encoded_as_it_lies(type)) {
+    to.raw(block.rows->data(), block.rows->size() * type.size);
+    return;
+  }
+  for (std::size_t i = 0; i < block.rows->size(); ++i) encode_row(type, block.rows->row(i), to);
 }
 
 received_block block_of(const row_type& rows, std::span<const std::string> entries) {

@@ -8,6 +8,7 @@
 #include "millrace/detail/streaming/stream_engine.hpp"
 #include "millrace/error.hpp"
 #include "millrace/source.hpp"
+#include "streaming/listening.hpp"
 #include "streaming/receiving/input_rate.hpp"
 
 namespace millrace::detail {
@@ -39,6 +40,10 @@ class range_stream_node final : public input_stream, public replayable_input {
     if (functions_->start != nullptr) functions_->start(functions_->driver.get());
   }
 
+  void close() noexcept override {
+    if (functions_->stop != nullptr) functions_->stop(functions_->driver.get());
+  }
+
   std::int64_t allocate(time_point_ms time) override {
     batch_limits limits{time, interval_};
     {
@@ -46,6 +51,9 @@ class range_stream_node final : public input_stream, public replayable_input {
       if (rate_.limited()) limits.max_records = rate_.batch_limit();
     }
     range_ = newest_ = functions_->next(functions_->driver.get(), limits);
+    if (functions_->measured != nullptr && core_->events().wanted())
+      publish_measured(core_->events(), functions_->measured(functions_->driver.get()),
+                       time.time_since_epoch().count(), id());
     return count(time);
   }
 

@@ -26,9 +26,10 @@ std::uint64_t number_of(std::string_view path) {
 
 }  // namespace
 
-receiver_log::receiver_log(options o, std::uint64_t at_least) : options_(std::move(o)) {
+receiver_log::receiver_log(options o, std::uint64_t at_least, std::uint64_t whole_from)
+    : options_(std::move(o)) {
   options_.files->make_directories(options_.directory);
-  read_segments();
+  read_segments(whole_from);
   next_ = std::max(next_, at_least);
   durable_ = next_;
   begin_segment(next_);
@@ -42,12 +43,12 @@ std::string receiver_log::path_of(std::uint64_t number) const {
 
 // ---- reading what is there
 
-void receiver_log::read_segments() {
+void receiver_log::read_segments(std::uint64_t whole_from) {
   for (const file_info& file : options_.files->list(options_.directory))  // by name: by number
-    if (number_of(file.path) != 0) read_segment(file.path);
+    if (number_of(file.path) != 0) read_segment(file.path, whole_from);
 }
 
-void receiver_log::read_segment(const std::string& path) {
+void receiver_log::read_segment(const std::string& path, std::uint64_t whole_from) {
   log_reader log(*options_.files, path, description);
   next_number_ = number_of(path) + 1;
   log_reader::entry entry;
@@ -63,7 +64,11 @@ void receiver_log::read_segment(const std::string& path) {
     throw usage_error("the receiver's log holds " + std::string(signature) +
                       " and the stream's rows are " + options_.signature +
                       "; let the program that wrote it finish, or move it away: \"" + path + "\"");
-  epoch_ = std::max(epoch_, epoch + 1);
+  if (epoch < epoch_ - 1) {  // a run that had been taken over began it
+    options_.files->remove_tree(path);
+    return;
+  }
+  epoch_ = epoch + 1;
   while (log.next(entry)) {
     byte_reader in(entry.bytes);
     if (in.u64() != one.first + one.offsets.size())
@@ -80,7 +85,7 @@ void receiver_log::read_segment(const std::string& path) {
   if (!segments_.empty()) {
     segment& before = segments_.back();
     const std::uint64_t end = before.first + before.offsets.size();
-    if (end < one.first)
+    if (end < one.first && whole_from < one.first)
       throw error("a receiver's log is damaged, entries are missing between two of its files: " +
                   std::to_string(one.first - end) + " before \"" + path + "\"");
     if (end > one.first) before.offsets.resize(static_cast<std::size_t>(one.first - before.first));
@@ -108,43 +113,44 @@ bool receiver_log::remove(const std::string& path) const noexcept {
 void receiver_log::begin_segment(std::uint64_t first) {
   const std::uint64_t number = next_number_++;
   const std::string path = path_of(number);
-  try {
-    auto file = std::make_shared<log_writer>(*options_.files, path, description);
-    entry_.clear();
-    entry_.bytes().u64(epoch_);
-    entry_.bytes().u64(first);
-    entry_.bytes().text(options_.signature);
-    file->append(entry_);
-    file->sync();
-    file_ = std::move(file);
-  } catch (...) {
-    (void)remove(path);
-    throw;
-  }
+  log_entry head;
+  head.bytes().u64(epoch_);
+  head.bytes().u64(first);
+  head.bytes().text(options_.signature);
+  file_ = std::make_shared<log_writer>(*options_.files, path, description, &head);
   segments_.push_back({number, path, first, {}});
 }
 
-/// To the last segment. REQUIRES: the entry is in `unsynced_`.
-void receiver_log::write(std::uint64_t entry) {
-  entry_.clear();
-  entry_.bytes().u64(entry);
-  const std::string& bytes = unsynced_[static_cast<std::size_t>(entry - durable_)];
-  entry_.bytes().raw(bytes.data(), bytes.size());
-  segments_.back().offsets.push_back(file_->append(entry_));
+/// To the last segment.
+void receiver_log::write(log_entry& entry) {
+  segments_.back().offsets.push_back(file_->append(entry));
 }
 
-std::uint64_t receiver_log::append(std::string_view bytes) {
+/// Entries before this one need not be kept in memory any more.
+void receiver_log::now_durable(std::uint64_t before) {
+  if (before > durable_) spare_ = std::move(unsynced_.front());
+  unsynced_.erase(unsynced_.begin(),
+                  unsynced_.begin() + static_cast<std::ptrdiff_t>(before - durable_));
+  durable_ = before;
+  changed_.notify_all();
+}
+
+std::uint64_t receiver_log::append(const std::function<void(byte_writer&)>& content) {
   lock_type lock(mutex_);
   try {
     if (file_ != nullptr && file_->bytes() >= options_.segment_bytes) roll(lock);
   } catch (const std::exception&) {
     fail();
   }
+  log_entry made = std::exchange(spare_, log_entry());
+  made.clear();
+  made.bytes().u64(next_);
+  content(made.bytes());
+  unsynced_.push_back(std::move(made));
   const std::uint64_t entry = next_++;
-  unsynced_.emplace_back(bytes);
   if (file_ == nullptr) return entry;
   try {
-    write(entry);
+    write(unsynced_.back());
   } catch (const std::exception&) {
     fail();
   }
@@ -158,10 +164,7 @@ void receiver_log::roll(lock_type& lock) {
   if (file_ != full) return;  // somebody else did, or it failed
   full->close();
   const std::uint64_t end = segments_.back().first + segments_.back().offsets.size();
-  unsynced_.erase(unsynced_.begin(),
-                  unsynced_.begin() + static_cast<std::ptrdiff_t>(end - durable_));
-  durable_ = end;
-  changed_.notify_all();
+  now_durable(end);
   begin_segment(end);
 }
 
@@ -191,6 +194,8 @@ bool receiver_log::sync(lock_type& lock) {
     std::exception_ptr failed;
     try {
       file->flush();
+      // A newer run reads what was here when it took over: only that may be promised.
+      if (options_.check_owner) options_.check_owner();
     } catch (const std::exception&) {
       failed = std::current_exception();
     }
@@ -198,18 +203,13 @@ bool receiver_log::sync(lock_type& lock) {
     syncing_ = false;
     changed_.notify_all();
     if (file != file_) continue;  // a write failed meanwhile: what was synced is written again
-    if (failed != nullptr) {
-      try {
-        std::rethrow_exception(failed);
-      } catch (const std::exception&) {
-        fail();
-      }
-      continue;
+    try {
+      if (failed != nullptr) std::rethrow_exception(failed);
+      file->synced(bytes);
+      now_durable(end);
+    } catch (const std::exception&) {
+      fail();
     }
-    file->synced(bytes);
-    unsynced_.erase(unsynced_.begin(),
-                    unsynced_.begin() + static_cast<std::ptrdiff_t>(end - durable_));
-    durable_ = end;
   }
   return true;
 }
@@ -252,17 +252,16 @@ bool receiver_log::try_again() {
     return false;
   }
   try {
-    for (std::uint64_t entry = durable_; entry < next_; ++entry) write(entry);
+    for (log_entry& entry : unsynced_) write(entry);
     file_->sync();
+    if (options_.check_owner) options_.check_owner();
   } catch (const std::exception&) {
     fail();
     (void)remove(segments_.back().path);
     segments_.pop_back();
     return false;
   }
-  unsynced_.clear();
-  durable_ = next_;
-  changed_.notify_all();
+  now_durable(next_);
   return true;
 }
 
@@ -333,11 +332,25 @@ std::string receiver_log::read(std::uint64_t entry) const {
   return std::string(found.bytes.substr(in.offset()));
 }
 
-void receiver_log::free(std::uint64_t before) {
-  const lock_type lock(mutex_);
-  // In their order, and none past one that could not be removed: what is there has no gaps.
-  while (segments_.size() > 1 && segments_[1].first <= before && remove(segments_.front().path))
-    segments_.pop_front();
+void receiver_log::free(std::uint64_t before, std::span<const entries> needed) {
+  lock_type lock(mutex_);
+  for (std::size_t i = 0; i + 1 < segments_.size() && segments_[i + 1].first <= before;) {
+    const entries held{segments_[i].first, segments_[i + 1].first};
+    const bool wanted = std::any_of(needed.begin(), needed.end(), [&](const entries& one) {
+      return one.first < held.end && held.first < one.end;
+    });
+    if (wanted) {
+      ++i;
+      continue;
+    }
+    const std::uint64_t number = segments_[i].number;
+    const std::string path = segments_[i].path;
+    lock.unlock();  // a large file takes the disk a while, and somebody wants to append
+    // None past one that could not be removed, so that what is there has no gaps but for these.
+    if (!remove(path)) return;
+    lock.lock();
+    std::erase_if(segments_, [&](const segment& one) { return one.number == number; });
+  }
 }
 
 }  // namespace millrace::detail

@@ -95,7 +95,6 @@ class receiver_stream_node final : public input_stream,
       give(std::move(block.content), now);
       waiting_.pop_front();
     }
-    if (log_ != nullptr) unfinished_.push_back({time, range_.first});
     return begin(now);
   }
 
@@ -155,9 +154,7 @@ class receiver_stream_node final : public input_stream,
       waiting_.push_back({std::move(block), 0});
       return;
     }
-    entry_.clear();
-    encode_entry(block, entry_);
-    (void)log_->append(entry_.view());
+    (void)log_->append([&](byte_writer& to) { encode_entry(block, to); });
     if (block.rows != nullptr) {
       waiting_.push_back({std::move(block), 1});
     } else {
@@ -228,38 +225,34 @@ class receiver_stream_node final : public input_stream,
       held_bytes_ += block.bytes;
       give(std::move(block), now);
     }
-    unfinished_.push_back({time, range_.first});
     return begin(now);
   }
   void write_position(byte_writer& to) const override {
     encode(receiver_position{log_name_, next_}, to);
   }
   void resume(std::string_view position, std::span<const std::string_view> since) override {
+    if (!position.empty()) {
+      receiver_position last = decode<receiver_position>(position);
+      next_ = whole_from_ = last.next;
+      log_name_ = std::move(last.log);
+    }
     if (!since.empty()) {
       receiver_range last = decode<receiver_range>(since.back());
       next_ = last.end();
       log_name_ = std::move(last.log);
-    } else if (!position.empty()) {
-      receiver_position last = decode<receiver_position>(position);
-      next_ = last.next;
-      log_name_ = std::move(last.log);
     }
     resumed_ = true;
   }
-  void committed(time_point_ms time, std::string_view) override {
-    const std::lock_guard lock(mutex_);
-    std::erase_if(unfinished_, [time](const auto& one) { return one.first == time; });
-  }
-  void checkpointed(std::string_view position) override {
+  void checkpointed(std::string_view position, std::span<const std::string_view> parked) override {
     if (position.empty()) return;
     const auto oldest = decode<receiver_position>(position);
     if (oldest.log != log_name_ || log_ == nullptr) return;
-    std::uint64_t before = oldest.next;
-    {
-      const std::lock_guard lock(mutex_);
-      for (const auto& one : unfinished_) before = std::min(before, one.second);
+    std::vector<receiver_log::entries> needed;
+    for (const std::string_view range : parked) {
+      const auto one = decode<receiver_range>(range);
+      if (one.log == log_name_) needed.push_back({one.first, one.end()});
     }
-    log_->free(before);
+    log_->free(oldest.next, needed);
   }
 
   void open_log() {
@@ -276,7 +269,8 @@ class receiver_stream_node final : public input_stream,
     o.files = &owner->checkpoint_files();
     o.directory = owner->checkpoint() + "/received/" + log_name_;
     o.signature = signature_of(rows());
-    log_ = std::make_unique<receiver_log>(std::move(o), next_);
+    o.check_owner = owner->checkpoint_owner_check();
+    log_ = std::make_unique<receiver_log>(std::move(o), next_, whole_from_);
     if (!resumed_) next_ = log_->first();
     // What arrived and no batch was to read: the next one does.
     const std::lock_guard lock(mutex_);
@@ -358,22 +352,21 @@ class receiver_stream_node final : public input_stream,
   std::vector<received_block> allocated_;  // to the batch that is being generated
   receiver_range range_;                   // of that batch
   std::string log_name_;
-  std::uint64_t next_ = 1;  // entry that no batch has
+  std::uint64_t next_ = 1;        // entry that no batch has
+  std::uint64_t whole_from_ = 1;  // what is before may be gone but for what parked batches read
   bool resumed_ = false;
 
   std::unique_ptr<receiver_log> log_;  // null: none; made when the stream starts
 
   std::mutex mutex_;  // guards what follows
   std::deque<waiting_block> waiting_;
-  byte_writer entry_;
   joined_lines text_;  // of the block that is not ended; with a log alone
   std::uint32_t text_entries_ = 0;
   std::int64_t text_records_ = 0;
   std::size_t text_bytes_ = 0;
   bool failure_said_ = false;
-  std::deque<std::pair<time_point_ms, std::uint64_t>> unfinished_;  // batches and their first entry
-  std::deque<in_work> batches_;                                     // that have not finished
-  std::size_t held_bytes_ = 0;  // of all that waits or is in work
+  std::deque<in_work> batches_;  // that have not finished
+  std::size_t held_bytes_ = 0;   // of all that waits or is in work
   bool paused_ = false;
   input_rate rate_;
   rate_pace pace_;

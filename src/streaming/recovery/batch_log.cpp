@@ -15,14 +15,16 @@ const std::string& description() {
   return text;
 }
 
+log_entry encoded_entry(const log_head& head) {
+  log_entry entry;
+  encode(head, entry.bytes());
+  return entry;
+}
+
 }  // namespace
 
 batch_log_writer::batch_log_writer(file_system& files, std::string path, const log_head& head)
-    : file_(files, std::move(path), description()) {
-  encode(head, entry_.bytes());
-  file_.append(entry_);
-  file_.sync();
-}
+    : entry_(encoded_entry(head)), file_(files, std::move(path), description(), &entry_) {}
 
 std::uint64_t batch_log_writer::append(const log_record& record) {
   entry_.clear();

@@ -29,8 +29,8 @@ class batch_log_writer {
   void close() { file_.close(); }
 
  private:
-  log_writer file_;
   log_entry entry_;
+  log_writer file_;
   std::uint64_t entries_ = 0;  // without the head
 };
 

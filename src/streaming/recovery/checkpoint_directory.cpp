@@ -54,8 +54,22 @@ checkpoint_directory::checkpoint_directory(file_system& files, std::string path)
 checkpoint_directory::~checkpoint_directory() = default;
 
 directory_contents checkpoint_directory::take_over() {
+  std::uint64_t newest = 0;  // the marks come in order of their names
+  for (const file_info& file : files_.list(path_))
+    if (const std::uint64_t epoch = number_of(file.path, "driver-"); epoch != 0)
+      newest = std::max(newest, epoch);
+  // First the mark: what an earlier run still gets done before it is read below, and what it does
+  // after it that run knows not to count.
+  claim(newest + 1);
   directory_contents contents = read_contents(files_, path_);
-  epoch_ = contents.epoch + 1;
+  if (contents.epoch >= epoch_) claim(contents.epoch + 1);  // somebody has removed marks
+  for (auto one = contents.generations.rbegin(); one != contents.generations.rend(); ++one)
+    if (one->content) remember(*one->content);
+  return contents;
+}
+
+void checkpoint_directory::claim(std::uint64_t epoch) {
+  epoch_ = epoch;
   const std::unique_ptr<output_file> mark = files_.create(path_of("driver", epoch_));
   mark->write("process " + std::to_string(::getpid()) + "\n");
   mark->sync();
@@ -65,17 +79,16 @@ directory_contents checkpoint_directory::take_over() {
     if (name_of(file.path).starts_with("driver-") &&
         name_of(file.path) != name_of(path_of("driver", epoch_)))
       files_.remove_tree(file.path);
-  for (auto one = contents.generations.rbegin(); one != contents.generations.rend(); ++one)
-    if (one->content) remember(*one->content);
-  return contents;
 }
 
-void checkpoint_directory::check_owner() const {
-  if (files_.exists(path_of("driver", epoch_))) return;
-  throw error(
-      "this run may not write its checkpoints any more: another program has taken the directory "
-      "over, or it was removed: \"" +
-      path_ + "\"");
+std::function<void()> checkpoint_directory::owner_check() const {
+  return [&files = files_, mark = path_of("driver", epoch_), path = path_] {
+    if (files.exists(mark)) return;
+    throw error(
+        "this run may not write its checkpoints any more: another program has taken the directory "
+        "over, or it was removed: \"" +
+        path + "\"");
+  };
 }
 
 void checkpoint_directory::write(const checkpoint& one) {
@@ -83,6 +96,16 @@ void checkpoint_directory::write(const checkpoint& one) {
   write_checkpoint(files_, path_, path_of("checkpoint", one.number), one);
   remember(one);
   remove_unneeded();
+}
+
+void checkpoint_directory::remove_state_of(std::uint64_t number) noexcept {
+  try {
+    const std::string state = path_of("state", number) + "-";
+    for (const file_info& file : files_.list(path_))
+      if (file.path.starts_with(state)) files_.remove_tree(file.path);
+  } catch (const std::exception& e) {
+    log_warn("what there is of a checkpoint could not be removed: " + describe(e));
+  }
 }
 
 std::string checkpoint_directory::path_of(std::string_view kind, std::uint64_t number) const {

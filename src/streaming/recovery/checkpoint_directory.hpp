@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -28,9 +29,13 @@ struct directory_contents {
   std::uint64_t newest_log = 0;  // the last that counts; 0: none
   std::uint64_t newest_log_entries = 0;
   std::uint64_t highest = 0;  // number of any checkpoint or log
-  std::uint64_t epoch = 0;    // of the last run
+  std::uint64_t epoch = 0;    // of the last run that wrote any of this
   /// What somebody should know: a torn tail, a checkpoint that was damaged.
   std::vector<std::string> notices;
+
+  /// Where a run begins to number. Runs between the last that wrote anything and this one may have
+  /// been taken over before they did, and yet write the files of two numbers each.
+  std::uint64_t next_number(std::uint64_t of_run) const { return highest + 2 * (of_run - epoch); }
 };
 
 /// Reads without writing. Throws `error` with path and offset where no checkpoint can be read, or a
@@ -38,6 +43,8 @@ struct directory_contents {
 directory_contents read_contents(file_system& files, const std::string& directory);
 
 std::string log_path(const std::string& directory, std::uint64_t number);
+/// The number in "…/kind-0000000012"; 0: it is no such file.
+std::uint64_t number_of(std::string_view path, std::string_view kind);
 
 /// One run's claim on a directory. The lock keeps others out for as long as this lives; where it
 /// does not reach (a driver that was cut off and comes back), the mark of a newer run does: every
@@ -57,14 +64,20 @@ class checkpoint_directory {
   const std::string& path() const { return path_; }
   std::uint64_t epoch() const { return epoch_; }
 
-  /// From now on this run alone may write; runs before it may not. What was there is returned.
+  /// From now on this run alone may write; what runs before it write from now on does not count.
+  /// What was there is returned.
   directory_contents take_over();
-  /// Throws `error` when a newer run has taken over.
-  void check_owner() const;
+  /// Throws `error` when a newer run has taken over. Asked *after* something was synced, it says
+  /// whether that counts: a newer run reads what is there once it has taken over.
+  void check_owner() const { owner_check()(); }
+  /// `check_owner` for whoever may outlive this.
+  std::function<void()> owner_check() const;
 
   /// Writes the checkpoint, on the disk when it returns, and removes what the newest three do not
   /// need. One thread at a time. Throws `error`.
   void write(const checkpoint& one);
+  /// Makes room: state that was written for a checkpoint of this number, which is not going to be.
+  void remove_state_of(std::uint64_t number) noexcept;
 
  private:
   struct needed {
@@ -72,6 +85,7 @@ class checkpoint_directory {
     std::vector<std::string> files;
   };
   std::string path_of(std::string_view kind, std::uint64_t number) const;
+  void claim(std::uint64_t epoch);
   void remember(const checkpoint& one);
   void remove_unneeded();
 

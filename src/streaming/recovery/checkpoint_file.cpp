@@ -33,12 +33,18 @@ checkpoint read_checkpoint(file_system& files, const std::string& path) {
 void write_checkpoint(file_system& files, const std::string& directory, const std::string& path,
                       const checkpoint& one) {
   const std::string unfinished = path + ".tmp";
-  const std::unique_ptr<output_file> file = files.create(unfinished);
-  framed_writer writer(*file, description());
-  writer.frame(encoded(one), 1);
-  writer.finish();
-  file->sync();
-  file->close();
+  std::unique_ptr<output_file> file = files.create(unfinished);
+  try {
+    framed_writer writer(*file, description());
+    writer.frame(encoded(one), 1);
+    writer.finish();
+    file->sync();
+    file->close();
+  } catch (const full_disk&) {
+    file.reset();
+    files.remove_tree(unfinished);
+    throw;
+  }
   (void)read_checkpoint(files, unfinished);  // before an older one is removed for it
   files.sync_directory(directory);           // the files that it names come first
   files.rename(unfinished, path);

@@ -7,6 +7,7 @@
 #include "millrace/detail/streaming/replay.hpp"
 #include "millrace/error.hpp"
 #include "streaming/recovery/kept_values.hpp"
+#include "streaming/recovery/parked_batches.hpp"
 
 namespace millrace::detail {
 
@@ -41,19 +42,22 @@ batch_reading checkpointing::next(time_point_ms time) {
     const std::lock_guard lock(mutex_);
     if (failure_ != nullptr) std::rethrow_exception(failure_);
     // A batch's datasets and positions stand still until the next one is read.
-    const bool due = generated_ > recovered_last_ && generated_ - taken_ >= interval_;
+    const bool due =
+        time > generated_ && generated_ > recovered_last_ && generated_ - taken_ >= interval_;
     if (due && !writing_ && !to_write_) now = take(generated_);
     if (now && writer_.joinable()) {
       to_write_ = std::exchange(now, std::nullopt);
       changed_.notify_all();
     }
   }
-  if (now) write(*now);
-  generated_ = time;
-  if (time > recovered_last_)
+  if (now) write_if_room(*now);
+  const auto found = again_.find(time);
+  if (found == again_.end() && time > recovered_last_) {
+    generated_ = time;
     return time + batch_interval_ <= missed_until_ ? batch_reading::of_nothing
                                                    : batch_reading::anew;
-  const auto found = again_.find(time);
+  }
+  generated_ = std::max(generated_, time);
   if (found == again_.end() || found->second.status == batch_status::parked)
     return batch_reading::of_nothing;
   return found->second.status == batch_status::committed ? batch_reading::for_state
@@ -99,42 +103,112 @@ void checkpointing::log(time_point_ms time, std::vector<std::int32_t> partitions
   append(record);
 }
 
+std::vector<time_point_ms> checkpointing::retried() {
+  std::vector<time_point_ms> again;
+  const auto is_parked = [](const logged_batch& one) { return one.status == batch_status::parked; };
+  {
+    const std::lock_guard lock(mutex_);
+    if (std::none_of(now_.batches.begin(), now_.batches.end(), is_parked)) return again;
+  }
+  for (parked_request& request : parked_requests(directory_.files(), directory_.path())) {
+    const std::lock_guard lock(mutex_);
+    const auto found = std::find_if(
+        now_.batches.begin(), now_.batches.end(),
+        [&](const logged_batch& one) { return one.time == request.batch && is_parked(one); });
+    if (found != now_.batches.end()) {
+      const logged_batch batch = *found;
+      log_record record;
+      record.what = request.what;
+      record.batch.time = request.batch;
+      append(record);
+      if (request.what == log_record::kind::retried) {
+        again_[request.batch] = batch;
+        again_[request.batch].status = batch_status::pending;
+        again.push_back(request.batch);
+      }
+    }
+    taken_up_.push_back(std::move(request.path));
+  }
+  return again;
+}
+
 void checkpointing::sync() {
   std::vector<std::pair<time_point_ms, logged_batch>> done;
   {
     const std::lock_guard one_at_a_time(syncing_);
-    std::uint64_t up_to = 0;
-    {
-      const std::lock_guard lock(mutex_);
-      if (failure_ != nullptr) std::rethrow_exception(failure_);
-      if (log_->all_synced()) return;
-      up_to = log_->bytes();
-      for (const time_point_ms time : std::exchange(marked_, {}))
-        for (const logged_batch& batch : now_.batches)
-          if (batch.time == time) done.emplace_back(time, batch);
+    std::unique_lock lock(mutex_);
+    if (failure_ != nullptr) std::rethrow_exception(failure_);
+    if (log_ == nullptr) begin_log_again();
+    const std::shared_ptr<batch_log_writer> log = log_;
+    const std::uint64_t bytes = log->bytes();
+    const std::size_t records = unsynced_.size();
+    const std::vector<time_point_ms> marked = marked_;
+    if (!log->all_synced()) {
+      lock.unlock();
+      try {
+        log->flush();
+      } catch (const full_disk&) {
+        lock.lock();
+        if (log_ == log) log_.reset();
+        throw;
+      }
+      lock.lock();
+      synced(log, bytes, records);
     }
+    for (const time_point_ms time : marked)
+      for (const logged_batch& batch : now_.batches)
+        if (batch.time == time) done.emplace_back(time, batch);
+    marked_.erase(marked_.begin(), marked_.begin() + static_cast<std::ptrdiff_t>(marked.size()));
+    lock.unlock();
     directory_.check_owner();
-    log_->flush();
-    const std::lock_guard lock(mutex_);
-    log_->synced(up_to);
   }
+  for (const std::string& request : std::exchange(taken_up_, {}))
+    directory_.files().remove_tree(request);
   for (const auto& [time, batch] : done)
     for (std::size_t i = 0; i < batch.ranges.size(); ++i)
       if (batch.ranges[i]) graph_.inputs()[i]->replay()->committed(time, *batch.ranges[i]);
 }
 
-void checkpointing::state_is_back() {
-  // What the batch added was added when it ran first.
-  const std::lock_guard lock(mutex_);
-  restore_values(*core_, now_.accumulators);
+/// So much of the log, and so many records that were not, are on the disk.
+void checkpointing::synced(const std::shared_ptr<batch_log_writer>& log, std::uint64_t bytes,
+                           std::size_t records) {
+  log_synced_ += records;
+  unsynced_.erase(unsynced_.begin(), unsynced_.begin() + static_cast<std::ptrdiff_t>(records));
+  if (log_ != log) return;  // there was no room for more
+  try {
+    log->synced(bytes);
+  } catch (const full_disk&) {
+    log_.reset();
+  }
 }
 
-void checkpointing::committed(time_point_ms time) {
+/// After there was no room: a file that follows what is on the disk of the one before.
+void checkpointing::begin_log_again() {
+  directory_.check_owner();
+  const std::string path = log_path(directory_.path(), numbers_ + 1);
+  auto fresh = std::make_shared<batch_log_writer>(
+      directory_.files(), path, log_head{numbers_ + 1, now_.epoch, log_number_, log_synced_});
+  try {
+    for (const log_record& record : unsynced_) fresh->append(record);
+  } catch (...) {
+    fresh.reset();
+    directory_.files().remove_tree(path);
+    throw;
+  }
+  log_ = std::move(fresh);
+  log_number_ = ++numbers_;
+  log_synced_ = 0;
+}
+
+void checkpointing::committed(time_point_ms time,
+                              const std::vector<std::shared_ptr<accumulator_tally>>& added) {
   log_record record;
   record.what = log_record::kind::committed;
   record.batch.time = time;
-  record.accumulators = values_of(*core_);
+  // One batch after another: the values are those that the batches marked so far have left.
   const std::lock_guard lock(mutex_);
+  for (const auto& one : added) one->settle();
+  record.accumulators = values_of(*core_);
   append(record);
   marked_.push_back(time);
   changed_.notify_all();
@@ -153,8 +227,11 @@ void checkpointing::parked(time_point_ms time, std::string reason) {
 void checkpointing::append(const log_record& record) {
   if (failure_ != nullptr) std::rethrow_exception(failure_);
   try {
-    log_->append(record);
     apply(record, now_);
+    unsynced_.push_back(record);
+    if (log_ != nullptr) log_->append(record);
+  } catch (const full_disk&) {
+    log_.reset();  // `sync` sees to it
   } catch (...) {
     failure_ = std::current_exception();  // the file is not to be written to any more
     throw;
@@ -162,9 +239,9 @@ void checkpointing::append(const log_record& record) {
 }
 
 void checkpointing::finish() {
-  if (log_ == nullptr) return;  // it never began
   {
     std::unique_lock lock(mutex_);
+    if (log_number_ == 0) return;     // it never began
     if (failure_ != nullptr) return;  // who failed has said so
     // Batches that were left out will not be done any more.
     if (to_write_ && !done_up_to(to_write_->as_of)) to_write_.reset();
@@ -177,8 +254,9 @@ void checkpointing::finish() {
     const std::lock_guard lock(mutex_);
     if (generated_ > recovered_last_ && done_up_to(generated_)) now = take(generated_);
   }
-  if (now) write(*now);
+  if (now) write_if_room(*now);
   const std::lock_guard lock(mutex_);
+  if (log_ == nullptr) begin_log_again();
   log_->close();
 }
 

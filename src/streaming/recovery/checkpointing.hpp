@@ -24,6 +24,7 @@
 #include <cstdint>
 #include <deque>
 #include <exception>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -32,6 +33,7 @@
 #include <thread>
 #include <vector>
 
+#include "millrace/detail/engine/accumulators.hpp"
 #include "millrace/detail/engine/engine.hpp"
 #include "millrace/detail/streaming/stream_graph.hpp"
 #include "streaming/recovery/batch_log.hpp"
@@ -60,10 +62,15 @@ class checkpointing {
   checkpointing(const checkpointing&) = delete;
   checkpointing& operator=(const checkpointing&) = delete;
 
+  /// See checkpoint_directory.
+  std::function<void()> owner_check() const { return directory_.owner_check(); }
+
   // ---- the start, one thread
 
   /// The graph's zero time, where a first run would take `fresh`.
   time_point_ms zero(time_point_ms fresh) const;
+  /// Batches that are parked are to run with `recover`.
+  void retry_parked() { retry_parked_ = true; }
   /// Brings back what inputs and operations had. The graph has been started with `zero`, its inputs
   /// are not open. `now`: the clock's. Returns the time of the first batch. usage_error: the graph
   /// has no place for what there is, with a list.
@@ -84,12 +91,14 @@ class checkpointing {
   /// Generating thread. `partitions`: of the dataset of each job. usage_error: the log has other
   /// numbers for this batch.
   void log(time_point_ms time, std::vector<std::int32_t> partitions);
-  /// Generating thread: what was appended is on the disk. Throws when another run has taken over.
+  /// Generating thread: parked batches that are to run again from now on, as somebody has asked for
+  /// (parked_batches.hpp). The log has it, with the next `sync` on the disk.
+  std::vector<time_point_ms> retried();
+  /// Generating thread: what was appended is on the disk. Throws when another run has taken over;
+  /// after a `full_disk` it may be called again.
   void sync();
-  /// The batch was read for its state.
-  void state_is_back();
-  /// The batch is done. Any thread.
-  void committed(time_point_ms time);
+  /// The batch is done, and what it added counts. Any thread.
+  void committed(time_point_ms time, const std::vector<std::shared_ptr<accumulator_tally>>& added);
   /// An output of it failed, and it is kept. Any thread.
   void parked(time_point_ms time, std::string reason);
   /// After the last batch. `whole`: all that were logged are done, so one more checkpoint is taken.
@@ -109,9 +118,15 @@ class checkpointing {
   void resume_inputs(const checkpoint& before);
 
   void append(const log_record& record);  // REQUIRES: mutex_
+  void begin_log_again();                 // REQUIRES: mutex_
+  void synced(const std::shared_ptr<batch_log_writer>& log, std::uint64_t bytes,
+              std::size_t records);  // REQUIRES: mutex_
   bool done_up_to(time_point_ms time) const;
   taken take(time_point_ms as_of);
-  void write(const taken& what);
+  void write_if_room(const taken& what);
+  void write(const taken& what, std::uint64_t number);
+  void exchange_log(const std::shared_ptr<batch_log_writer>& fresh, std::uint64_t number,
+                    std::uint64_t after);
   std::vector<checkpoint::state> write_states(const taken& what, std::uint64_t number);
   void work();
 
@@ -121,6 +136,7 @@ class checkpointing {
   std::chrono::milliseconds interval_;
   checkpoint_directory directory_;
   directory_contents before_;  // until `begin`
+  bool retry_parked_ = false;
 
   // The generating thread's.
   std::vector<std::shared_ptr<kept_state>> states_;
@@ -128,7 +144,8 @@ class checkpointing {
   time_point_ms recovered_last_{};
   time_point_ms missed_until_{};  // batches of the downtime before this one are left out
   time_point_ms generated_{};
-  time_point_ms taken_{};  // the batch before which a checkpoint was taken last
+  time_point_ms taken_{};              // the batch before which a checkpoint was taken last
+  std::vector<std::string> taken_up_;  // files of requests that the log has
 
   // Of the last checkpoints of this run, the oldest first; whoever writes them.
   std::deque<std::vector<std::string>> positions_;
@@ -136,12 +153,18 @@ class checkpointing {
   std::mutex syncing_;  // before mutex_: while the log is flushed, or exchanged
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::unique_ptr<batch_log_writer> log_;  // as are all that follow, guarded by mutex_
-  checkpoint now_;                         // with all that is in the log
-  std::vector<time_point_ms> marked_;      // committed since the last `sync`
+  std::shared_ptr<batch_log_writer> log_;  // as are all that follow, guarded by mutex_
+  // Null: there was no room for it. The file is left, and a new one follows what is synced in it.
+  std::uint64_t log_number_ = 0;
+  std::uint64_t log_synced_ = 0;       // entries of it
+  std::vector<log_record> unsynced_;   // behind those, in it or not
+  std::uint64_t numbers_ = 0;          // that were given to checkpoints and logs
+  checkpoint now_;                     // with all that is in the log
+  std::vector<time_point_ms> marked_;  // committed since the last `sync`
   std::optional<taken> to_write_;
   bool writing_ = false;
   bool ending_ = false;
+  bool no_room_said_ = false;  // for checkpoints
   std::exception_ptr failure_;
   std::thread writer_;
 };

@@ -1,25 +1,25 @@
 #include "streaming/recovery/parking.hpp"
 
-#include "millrace/error.hpp"
-
 namespace millrace::detail {
 
-void check_parking(const stream_graph& graph, bool has_directory) {
-  const std::string what = "streaming.onBatchFailure = park: ";
-  if (!has_directory)
-    throw usage_error(what + "there is no checkpoint directory to keep failed batches in");
+std::string why_not_parked(const stream_graph& graph, bool has_directory) {
+  if (!has_directory) return "there is no checkpoint directory to keep failed batches in";
   for (const auto& input : graph.inputs()) {
     if (input->replay() == nullptr)
-      throw usage_error(what +
-                        "a batch could not be run again, for what this input gives can't be "
-                        "read twice: " +
-                        input->description());
+      return "a batch could not be run again, for what this input gives can't be read twice: " +
+             input->description();
+  }
+  for (const auto& output : graph.outputs()) {
+    if (output->function.in_order)
+      return "a batch could not be done after later ones, for the sink only knows which it "
+             "committed last: " +
+             output->description();
   }
   for (stream_node* const stream : graph.used()) {
     if (stream->has_state() || !stream->kept_states().empty())
-      throw usage_error(what + "batches follow from one another, so none can be left for later: " +
-                        stream->name());
+      return "batches follow from one another, so none can be left for later: " + stream->name();
   }
+  return {};
 }
 
 }  // namespace millrace::detail

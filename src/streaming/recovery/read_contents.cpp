@@ -12,17 +12,6 @@
 namespace millrace::detail {
 namespace {
 
-/// The number in "…/kind-0000000012"; 0: it is no such file.
-std::uint64_t number_of(std::string_view path, std::string_view kind) {
-  const auto slash = path.rfind('/');
-  std::string_view name = slash == std::string_view::npos ? path : path.substr(slash + 1);
-  if (!name.starts_with(kind)) return 0;
-  name.remove_prefix(kind.size());
-  std::uint64_t number = 0;
-  const auto [end, code] = std::from_chars(name.data(), name.data() + name.size(), number);
-  return code == std::errc() && end == name.data() + name.size() ? number : 0;
-}
-
 void read_generations(file_system& files, directory_contents& contents) {
   for (auto& one : contents.generations) {
     try {
@@ -68,6 +57,16 @@ bool empty(file_system& files, const std::vector<std::pair<std::string, log_head
 
 }  // namespace
 
+std::uint64_t number_of(std::string_view path, std::string_view kind) {
+  const auto slash = path.rfind('/');
+  std::string_view name = slash == std::string_view::npos ? path : path.substr(slash + 1);
+  if (!name.starts_with(kind)) return 0;
+  name.remove_prefix(kind.size());
+  std::uint64_t number = 0;
+  const auto [end, code] = std::from_chars(name.data(), name.data() + name.size(), number);
+  return code == std::errc() && end == name.data() + name.size() ? number : 0;
+}
+
 directory_contents read_contents(file_system& files, const std::string& directory) {
   directory_contents contents;
   std::map<std::uint64_t, std::string> logs;
@@ -79,8 +78,6 @@ directory_contents read_contents(file_system& files, const std::string& director
     } else if (const std::uint64_t log = number_of(file.path, "log-"); log != 0) {
       logs.emplace(log, file.path);
       contents.highest = std::max(contents.highest, log);
-    } else if (const std::uint64_t epoch = number_of(file.path, "driver-"); epoch != 0) {
-      contents.epoch = std::max(contents.epoch, epoch);
     }
   }
   std::sort(contents.generations.begin(), contents.generations.end(),
@@ -101,7 +98,7 @@ directory_contents read_contents(file_system& files, const std::string& director
         damaged->damage);
 
   checkpoint now = *newest->content;
-  contents.epoch = std::max(contents.epoch, now.epoch);
+  contents.epoch = now.epoch;
   const auto chain = chain_to(files, logs, now.number);
   for (std::size_t i = 0; i < chain.size(); ++i) {
     const std::string& path = chain[i].first;

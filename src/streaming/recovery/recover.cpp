@@ -77,7 +77,7 @@ time_point_ms checkpointing::recover(time_point_ms now) {
   now_.application = core_->name();
   now_.interval = batch_interval_;
   now_.zero = graph_.outputs()[0]->from->zero();
-  now_.number = before_.highest + 1;
+  now_.number = before_.next_number(directory_.epoch());
   now_.epoch = directory_.epoch();
   for (std::size_t i = 0; i < names.size(); ++i) {
     input_stream& input = *graph_.inputs()[i];
@@ -112,7 +112,9 @@ time_point_ms checkpointing::recover(time_point_ms now) {
     first = before.last + batch_interval_;
     if (!before.states.empty() || !states_.empty())
       first = std::max(before.as_of, before.zero) + batch_interval_;
-    for (const logged_batch& batch : now_.batches) {
+    for (logged_batch& batch : now_.batches) {
+      if (retry_parked_ && batch.status == batch_status::parked)
+        batch.status = batch_status::pending;
       if (batch.status == batch_status::committed && states_.empty()) continue;
       again_.emplace(batch.time, batch);
       if (batch.status == batch_status::pending) first = std::min(first, batch.time);
@@ -157,7 +159,8 @@ void checkpointing::begin() {
     input->write_position(bytes);
     now_.inputs[i].position = bytes.view();
   }
-  log_ = std::make_unique<batch_log_writer>(
+  log_number_ = numbers_ = now_.number;
+  log_ = std::make_shared<batch_log_writer>(
       directory_.files(), log_path(directory_.path(), now_.number),
       log_head{now_.number, now_.epoch, before_.newest_log, before_.newest_log_entries});
   directory_.write(now_);

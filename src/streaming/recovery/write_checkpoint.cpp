@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "millrace/detail/base/log.hpp"
 #include "millrace/detail/engine/jobs.hpp"
 #include "millrace/detail/streaming/replay.hpp"
 #include "millrace/error.hpp"
@@ -50,7 +51,7 @@ void checkpointing::work() {
     lock.unlock();
     std::exception_ptr failed;
     try {
-      write(what);
+      write_if_room(what);
     } catch (const std::exception&) {
       failed = std::current_exception();
     }
@@ -61,27 +62,70 @@ void checkpointing::work() {
   }
 }
 
-/// REQUIRES: the batches up to `what.as_of` are done. No call at once with another.
-void checkpointing::write(const taken& what) {
-  checkpoint next;
+/// REQUIRES: the batches up to `what.as_of` are done. No call at once with another. Where the disk
+/// is full there is no checkpoint this time: the last one and the logs since it stay, and the next
+/// one is tried when it is due.
+void checkpointing::write_if_room(const taken& what) {
+  std::uint64_t number = 0;
   {
     const std::lock_guard lock(mutex_);
-    next.number = now_.number + 1;
+    number = ++numbers_;
+  }
+  try {
+    write(what, number);
+  } catch (...) {
+    if (!is_full_disk(std::current_exception())) throw;
+    const std::lock_guard lock(mutex_);
+    // Where the log was exchanged already, the next checkpoint goes on from this one's state.
+    if (now_.number != number) directory_.remove_state_of(number);
+    if (!std::exchange(no_room_said_, true))
+      log_error("no checkpoint is written until there is room on the disk: " +
+                describe(std::current_exception()));
+    return;
+  }
+  const std::lock_guard lock(mutex_);
+  if (std::exchange(no_room_said_, false))
+    log_warn("checkpoints are written again, for there is room on the disk");
+}
+
+/// The new log takes the place of the one before, with what the checkpoint says. Marks that were
+/// not on the disk are then; inputs hear of them with the next `sync`. REQUIRES: mutex_, syncing_.
+void checkpointing::exchange_log(const std::shared_ptr<batch_log_writer>& fresh,
+                                 std::uint64_t number, std::uint64_t after) {
+  try {
+    if (log_ == nullptr || log_number_ != after)
+      throw full_disk("the batch log was begun anew meanwhile");
+    log_->close();
+  } catch (const full_disk&) {
+    log_.reset();
+    directory_.files().remove_tree(log_path(directory_.path(), number));  // it says otherwise
+    throw;
+  }
+  log_ = fresh;
+  log_number_ = number;
+  log_synced_ = 0;
+  unsynced_.clear();
+}
+
+void checkpointing::write(const taken& what, std::uint64_t number) {
+  checkpoint next;
+  std::uint64_t after = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    after = log_number_;
     next.epoch = now_.epoch;
   }
   directory_.check_owner();
-  std::vector<checkpoint::state> states = write_states(what, next.number);
-  auto log = std::make_unique<batch_log_writer>(
-      directory_.files(), log_path(directory_.path(), next.number),
-      log_head{next.number, next.epoch, next.number - 1, log_head::all});
+  std::vector<checkpoint::state> states = write_states(what, number);
+  const auto log =
+      std::make_shared<batch_log_writer>(directory_.files(), log_path(directory_.path(), number),
+                                         log_head{number, next.epoch, after, log_head::all});
   {
     const std::lock_guard nobody_syncs(syncing_);
     const std::lock_guard lock(mutex_);
     if (failure_ != nullptr) std::rethrow_exception(failure_);
-    // Marks that were not on the disk are now; inputs hear of them with the next `sync`.
-    log_->close();
-    log_ = std::move(log);
-    now_.number = next.number;
+    exchange_log(log, number, after);
+    now_.number = number;
     now_.as_of = what.as_of;
     now_.states = std::move(states);
     for (std::size_t i = 0; i < now_.inputs.size(); ++i)
@@ -101,13 +145,15 @@ void checkpointing::write(const taken& what) {
   for (const auto& state : states_) state->written(what.as_of);
   positions_.push_back(what.positions);
   if (positions_.size() < checkpoint_directory::generations) return;
-  // What a parked batch reads may be older than any position.
-  const bool any_parked =
-      std::any_of(next.batches.begin(), next.batches.end(),
-                  [](const auto& one) { return one.status == batch_status::parked; });
-  for (std::size_t i = 0; i < positions_.front().size() && !any_parked; ++i)
-    if (replayable_input* const input = graph_.inputs()[i]->replay())
-      input->checkpointed(positions_.front()[i]);
+  for (std::size_t i = 0; i < positions_.front().size(); ++i) {
+    replayable_input* const input = graph_.inputs()[i]->replay();
+    if (input == nullptr) continue;
+    std::vector<std::string_view> parked;
+    for (const logged_batch& batch : next.batches)
+      if (batch.status != batch_status::committed && batch.ranges[i])
+        parked.push_back(*batch.ranges[i]);
+    input->checkpointed(positions_.front()[i], parked);
+  }
   positions_.pop_front();
 }
 

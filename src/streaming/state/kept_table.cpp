@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "millrace/detail/dataset/partitioner.hpp"
 #include "streaming/recovery/piece_file.hpp"
 
 namespace millrace::detail {
@@ -97,7 +98,8 @@ class table_restore final : public kept_restore {
     std::vector<std::uint32_t> partition(table.ids());
     const aligned_memory key = allocate_aligned(table.key().size);
     for (std::uint32_t id = 0; id < table.ids(); ++id) {
-      table.make_key(id, key.get());
+      arena texts;
+      table.make_keys(&id, 1, key.get(), table.key().size, texts);
       partition[id] = static_cast<std::uint32_t>(partition_of(of_.partitioned_by(), key.get()));
       destroy_rows(table.key(), key.get(), 1);
     }

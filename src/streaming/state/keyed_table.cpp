@@ -1,7 +1,6 @@
 #include "streaming/state/keyed_table.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <unordered_map>
 #include <utility>
 
@@ -22,49 +21,18 @@ table_version::table_version(std::shared_ptr<keyed_table> of, std::int64_t batch
 
 table_version::~table_version() { release(std::move(next), &table_version::next); }
 
-keyed_table::keyed_table(const row_type& key, const row_type& value, bool stamped)
-    : value_(&value), keys_(entry_layout(&key, nullptr)), stamped_(stamped) {}
-
-keyed_table::~keyed_table() {
-  if (value_->trivial) return;
-  for (std::uint32_t id = 0; id < alive_.size(); ++id)
-    if (alive_[id] != 0) value_->destroy(slot(id), 1);
-}
+keyed_table::keyed_table(const row_type& key, const row_type& value, bool stamped,
+                         const cells_maker& cells)
+    : key_(&key), value_(&value), cells_(cells(key, value, alive_)), stamped_(stamped) {}
 
 void keyed_table::find(std::uint32_t key_in_row, const char* rows, std::uint32_t stride,
                        std::uint32_t n, std::uint32_t* ids) {
   if (n == 0) return;
-  void* slots[chunk_capacity];
   const std::lock_guard lock(mutex_);
-  keys_.find(keys_.layout().source(key_in_row), rows, stride, n, slots);
-  const char* const first = keys_.entries() + keys_.layout().value_at();
-  const std::uint32_t size = keys_.layout().stride();
-  for (std::uint32_t i = 0; i < n; ++i) {
-    const auto at = reinterpret_cast<std::uintptr_t>(slots[i]) & ~fresh_slot;
-    ids[i] = static_cast<std::uint32_t>((at - reinterpret_cast<std::uintptr_t>(first)) / size);
-  }
-  if (keys_.size() != alive_.size()) reserve_values();
-}
-
-void keyed_table::reserve_values() {
-  if (keys_.size() > capacity_) {
-    const std::size_t capacity = std::max<std::size_t>({keys_.size(), capacity_ * 2, 16});
-    aligned_memory bigger = allocate_aligned(capacity * value_->size);
-    if (value_->trivial) {
-      if (capacity_ != 0) std::memcpy(bigger.get(), values_.get(), capacity_ * value_->size);
-    } else {
-      for (std::uint32_t id = 0; id < alive_.size(); ++id) {
-        if (alive_[id] == 0) continue;
-        value_->move(static_cast<char*>(bigger.get()) + std::size_t{id} * value_->size, slot(id),
-                     1);
-        value_->destroy(slot(id), 1);
-      }
-    }
-    values_ = std::move(bigger);
-    capacity_ = capacity;
-  }
-  if (stamped_) stamps_.resize(keys_.size());
-  alive_.resize(keys_.size());  // last: says for how many there is room
+  cells_->find(key_in_row, rows, stride, n, ids);
+  if (cells_->size() == alive_.size()) return;
+  if (stamped_) stamps_.resize(cells_->size());
+  alive_.resize(cells_->size());
 }
 
 version_ptr keyed_table::commit(staged_changes& changes, const version_ptr& now,
@@ -80,7 +48,7 @@ version_ptr keyed_table::commit(staged_changes& changes, const version_ptr& now,
   if (tracked()) record(changes, *now, *next);
   const bool held = now.use_count() > 1;
   if (held) {
-    now->before.resize(n);
+    now->before.assign(n, nullptr);
     now->values.reserve(replaced);
     if (stamped_) {
       now->stamped.reserve(n + changes.seen.size());
@@ -88,6 +56,9 @@ version_ptr keyed_table::commit(staged_changes& changes, const version_ptr& now,
     }
     now->replaced = changes.ids;
   }
+  replaced_values left{now->values, now->before};
+  cells_->put(changes, held ? &left : nullptr);
+
   const auto restamp = [&](std::uint32_t id) {
     if (!stamped_) return;
     if (held) {
@@ -96,28 +67,12 @@ version_ptr keyed_table::commit(staged_changes& changes, const version_ptr& now,
     }
     stamps_[id] = std::max<std::int64_t>(batch, 1);  // what the first batch finds counts from it
   };
-  const std::size_t size = value_->size;
-  char* from = static_cast<char*>(changes.values.data());
   for (std::size_t i = 0; i < n; ++i) {
     const std::uint32_t id = changes.ids[i];
-    const bool stays = changes.alive[i] != 0;
-    if (alive_[id] != 0) {
-      if (held) {
-        void* const kept = now->values.place();
-        move_rows(*value_, kept, slot(id), 1);
-        now->values.added();
-        now->before[i] = kept;
-      }
-      destroy_rows(*value_, slot(id), 1);
-      if (!stays) --alive_count_;
-    } else if (stays) {
-      ++alive_count_;
-    }
-    if (stays) {
-      move_rows(*value_, slot(id), from, 1);
-      from += size;
-    }
-    alive_[id] = stays ? 1 : 0;
+    const std::uint8_t stays = changes.alive[i] != 0 ? 1 : 0;
+    alive_count_ += stays;
+    alive_count_ -= alive_[id];
+    alive_[id] = stays;
     restamp(id);
   }
   for (const std::uint32_t id : changes.seen) restamp(id);
@@ -139,8 +94,8 @@ void keyed_table::record(const staged_changes& changes, const table_version& now
   touched->before = now.touched;
   // However long nobody asks: at most about two numbers a key.
   constexpr std::size_t few = 4096;
-  if (tracked_ids_ + touched->ids.size() > few + 2 * std::size_t{keys_.size()}) {
-    std::vector<std::uint8_t> is_touched(keys_.size());
+  if (tracked_ids_ + touched->ids.size() > few + 2 * std::size_t{ids()}) {
+    std::vector<std::uint8_t> is_touched(ids());
     for (const touched_keys* one = touched.get(); one != nullptr; one = one->before.get()) {
       for (const std::uint32_t id : one->ids) is_touched[id] = 1;
       touched->first = one->first;
@@ -184,36 +139,52 @@ keyed_table::difference keyed_table::changed_since(const table_version& version,
 void keyed_table::copy(const keyed_table& from, const std::vector<std::uint8_t>& keep,
                        std::vector<std::uint32_t>& ids) {
   const row_type& type = key();
-  const std::uint32_t stride = type.size;
   ids.assign(keep.size(), no_id);
-  const aligned_memory keys = allocate_aligned(std::size_t{chunk_rows} * stride);
-  std::uint32_t found[chunk_capacity];
+  const aligned_memory keys = allocate_aligned(std::size_t{chunk_rows} * type.size);
+  std::uint32_t found[chunk_rows];
+  const void* values[chunk_rows];
+  row_buffer kept(*value_);
   std::vector<std::uint32_t> old;
   const auto add = [&] {
     const auto n = static_cast<std::uint32_t>(old.size());
-    find(0, static_cast<const char*>(keys.get()), stride, n, found);
+    arena texts;
+    from.make_keys(old.data(), n, keys.get(), type.size, texts);
+    try {
+      find(0, static_cast<const char*>(keys.get()), type.size, n, found);
+    } catch (...) {
+      destroy_rows(type, keys.get(), n);
+      throw;
+    }
     destroy_rows(type, keys.get(), n);
-    for (std::uint32_t i = 0; i < n; ++i) ids[old[i]] = found[i];
+    from.read(old.data(), n, values, kept);
+    staged_changes changes(*value_);
+    for (std::uint32_t i = 0; i < n; ++i) {
+      ids[old[i]] = found[i];
+      if (stamped_) stamps_[found[i]] = from.stamps_[old[i]];
+      if (values[i] == nullptr) continue;
+      copy_rows(*value_, changes.values.place(), values[i], 1);
+      changes.values.added();
+      changes.ids.push_back(found[i]);
+    }
+    changes.alive.assign(changes.ids.size(), 1);
+    cells_->put(changes, nullptr);
+    for (const std::uint32_t id : changes.ids) alive_[id] = 1;
+    alive_count_ += static_cast<std::uint32_t>(changes.ids.size());
     old.clear();
   };
   for (std::uint32_t id = 0; id < keep.size(); ++id) {
     if (keep[id] == 0) continue;
-    from.make_key(id, static_cast<char*>(keys.get()) + old.size() * stride);
     old.push_back(id);
     if (old.size() == chunk_rows) add();
   }
-  add();
-  for (std::uint32_t id = 0; id < keep.size(); ++id) {
-    if (keep[id] == 0 || !from.has(id)) continue;
-    copy_rows(*value_, slot(ids[id]), from.value(id), 1);
-    alive_[ids[id]] = 1;
-    ++alive_count_;
-    if (stamped_) stamps_[ids[id]] = from.stamps_[id];
-  }
+  if (!old.empty()) add();
 }
 
 version_reader::version_reader(version_ptr version)
-    : last_(std::move(version)), table_(last_->table), ids_(last_->ids) {}
+    : last_(std::move(version)),
+      table_(last_->table),
+      ids_(last_->ids),
+      kept_(table_->value_type()) {}
 
 void version_reader::lock() {
   std::unique_lock held(table_->mutex_);
@@ -229,12 +200,23 @@ void version_reader::lock() {
   held.release();
 }
 
-const void* version_reader::value(std::uint32_t id) const {
-  if (!values_.empty()) {
-    const auto found = values_.find(id);
-    if (found != values_.end()) return found->second;
+void version_reader::read(const std::uint32_t* ids, std::uint32_t n, const void** to) {
+  if (values_.empty()) return table_->read(ids, n, to, kept_);
+  std::uint32_t current[chunk_rows] = {};
+  std::uint32_t place[chunk_rows];
+  std::uint32_t count = 0;
+  for (std::uint32_t i = 0; i < n; ++i) {
+    const auto found = values_.find(ids[i]);
+    if (found != values_.end()) {
+      to[i] = found->second;
+    } else {
+      current[count] = ids[i];
+      place[count++] = i;
+    }
   }
-  return table_->value(id);
+  const void* values[chunk_rows];
+  table_->read(current, count, values, kept_);
+  for (std::uint32_t i = 0; i < count; ++i) to[place[i]] = values[i];
 }
 
 std::int64_t version_reader::stamp(std::uint32_t id) const {
@@ -256,9 +238,9 @@ class version_cursor final : public cursor {
 
   flow step(const sink& to) override {
     clear();
-    {
+    while (count_ == 0 && next_ < version_.ids()) {
       const std::lock_guard lock(version_);
-      while (next_ < version_.ids() && count_ < chunk_rows) make(next_++);
+      make();
     }
     if (count_ == 0) return flow::enough;
     const flow answer = to({buffer_.get(), count_, true});
@@ -266,21 +248,34 @@ class version_cursor final : public cursor {
   }
 
  private:
-  void make(std::uint32_t id) {
-    const void* const value = version_.value(id);
-    if (value == nullptr) return;
-    char* const row = static_cast<char*>(buffer_.get()) + std::size_t{count_} * rows_.size;
-    const row_type& key = *rows_.field(0).type;
-    version_.table().make_key(id, row + rows_.field(0).offset);
+  /// The rows of the next ids, as far as they have a value.
+  void make() {
+    std::uint32_t ids[chunk_rows] = {};
+    const void* values[chunk_rows];
+    const std::uint32_t n = std::min(chunk_rows, version_.ids() - next_);
+    for (std::uint32_t i = 0; i < n; ++i) ids[i] = next_++;
+    version_.read(ids, n, values);
+    std::uint32_t with_value = 0;
+    for (std::uint32_t i = 0; i < n; ++i) {
+      if (values[i] == nullptr) continue;
+      ids[with_value] = ids[i];
+      values[with_value++] = values[i];
+    }
+    const row_field& key = rows_.field(0);
+    const row_field& value = rows_.field(1);
+    char* row = static_cast<char*>(buffer_.get());
+    version_.make_keys(ids, with_value, row + key.offset, rows_.size, texts_);
     try {
-      // Text of the key may lie in the entry itself, which moves when the table grows.
-      if (key.holds_views) own_row(key, row + rows_.field(0).offset, texts_);
-      copy_rows(*rows_.field(1).type, row + rows_.field(1).offset, value, 1);
+      for (; count_ < with_value; ++count_, row += rows_.size) {
+        // Text of the key may lie in the entry itself, which moves when the table grows.
+        if (key.type->holds_views) own_row(*key.type, row + key.offset, texts_);
+        copy_rows(*value.type, row + value.offset, values[count_], 1);
+      }
     } catch (...) {
-      destroy_rows(key, row + rows_.field(0).offset, 1);
+      for (std::uint32_t i = count_; i < with_value; ++i, row += rows_.size)
+        destroy_rows(*key.type, row + key.offset, 1);
       throw;
     }
-    ++count_;
   }
 
   void clear() {

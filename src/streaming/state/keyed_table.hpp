@@ -2,30 +2,21 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <unordered_map>
 #include <vector>
 
-#include "dataset/table.hpp"
 #include "millrace/detail/dataset/cursor.hpp"
 #include "millrace/detail/dataset/row_buffer.hpp"
+#include "streaming/state/key_cells.hpp"
 
 namespace millrace::detail {
 
 class keyed_table;
 
 inline constexpr std::uint32_t no_id = UINT32_MAX;
-
-/// What a batch changes: each key once. Made beside the table, which a failed attempt leaves as it
-/// was.
-struct staged_changes {
-  explicit staged_changes(const row_type& value) : values(value) {}
-  std::vector<std::uint32_t> ids;
-  std::vector<std::uint8_t> alive;  // 0: the key goes
-  row_buffer values;                // of those that stay, in order
-  std::vector<std::uint32_t> seen;  // other keys, that keep their value: only their stamp changes
-};
 
 /// The keys that some batches touched, and those of the batches before: newest first.
 struct touched_keys {
@@ -64,18 +55,20 @@ struct table_version {
 };
 using version_ptr = std::shared_ptr<table_version>;
 
+/// Makes the place for keys and values of a table.
+using cells_maker = std::function<std::unique_ptr<key_cells>(
+    const row_type& key, const row_type& value, const alive_flags& alive)>;
+
 /// Keys are numbered in order of arrival; a number stays until the table is made anew without the
-/// keys that are gone. One writer; readers read in between, through `read_version`. A key costs
-/// 24 bytes for itself (up to 16 bytes of text inline), about 12 for the index, and its value.
+/// keys that are gone. One writer; readers read in between, through `read_version`.
 class keyed_table {
  public:
   /// `stamped`: remembers of each key with a value the last batch that touched it.
-  keyed_table(const row_type& key, const row_type& value, bool stamped);
+  keyed_table(const row_type& key, const row_type& value, bool stamped, const cells_maker& cells);
   keyed_table(const keyed_table&) = delete;
   keyed_table& operator=(const keyed_table&) = delete;
-  ~keyed_table();
 
-  const row_type& key() const { return *keys_.layout().key(); }
+  const row_type& key() const { return *key_; }
   const row_type& value_type() const { return *value_; }
   bool stamped() const { return stamped_; }
 
@@ -83,18 +76,18 @@ class keyed_table {
   /// The ids of the keys of at most chunk_capacity rows; new ones have no value yet.
   void find(std::uint32_t key_in_row, const char* rows, std::uint32_t stride, std::uint32_t n,
             std::uint32_t* ids);
-  std::uint32_t ids() const { return keys_.size(); }
+  std::uint32_t ids() const { return cells_->size(); }
   /// Keys with a value.
   std::uint32_t alive() const { return alive_count_; }
   bool has(std::uint32_t id) const { return id < alive_.size() && alive_[id] != 0; }
-  /// Null where the key has none. Valid until the next `commit`.
-  const void* value(std::uint32_t id) const {
-    return has(id) ? static_cast<const char*>(values_.get()) + std::size_t{id} * value_->size
-                   : nullptr;
+  /// As key_cells::read.
+  void read(const std::uint32_t* ids, std::uint32_t n, const void** to, row_buffer& kept) const {
+    cells_->read(ids, n, to, kept);
   }
-  /// Constructs the key at `to`; what it views lies in the table, until the next `find`.
-  void make_key(std::uint32_t id, void* to) const {
-    keys_.layout().make_key(keys_.entries() + std::size_t{id} * keys_.layout().stride(), to);
+  /// As key_cells::make_keys.
+  void make_keys(const std::uint32_t* ids, std::uint32_t n, void* to, std::uint32_t stride,
+                 arena& texts) const {
+    cells_->make_keys(ids, n, static_cast<char*>(to), stride, texts);
   }
   /// 0: the key was never touched.
   std::int64_t stamp(std::uint32_t id) const { return stamps_[id]; }
@@ -124,19 +117,14 @@ class keyed_table {
 
  private:
   friend class version_reader;
-  void reserve_values();
   void record(const staged_changes& changes, const table_version& now, table_version& next);
-  void* slot(std::uint32_t id) {
-    return static_cast<char*>(values_.get()) + std::size_t{id} * value_->size;
-  }
 
+  const row_type* key_;
   const row_type* value_;
-  std::mutex mutex_;  // between the writer's changes and readers; the writer itself reads without
-  mutable aggregation_table keys_;
-  aligned_memory values_;
-  std::size_t capacity_ = 0;
-  std::vector<std::uint8_t> alive_;
+  std::mutex mutex_;   // between the writer's changes and readers; the writer itself reads without
+  alive_flags alive_;  // of all ids, but for those that a `find` without memory left
   std::uint32_t alive_count_ = 0;
+  std::unique_ptr<key_cells> cells_;
   bool stamped_;
   std::vector<std::int64_t> stamps_;
   std::int64_t tracked_since_ = INT64_MAX;
@@ -153,8 +141,12 @@ class version_reader {
   std::uint32_t ids() const { return ids_; }
   void lock();
   void unlock() { table_->mutex_.unlock(); }
-  /// Null: the key had none.
-  const void* value(std::uint32_t id) const;
+  /// As key_cells::read. At most chunk_rows.
+  void read(const std::uint32_t* ids, std::uint32_t n, const void** to);
+  void make_keys(const std::uint32_t* ids, std::uint32_t n, void* to, std::uint32_t stride,
+                 arena& texts) const {
+    table_->make_keys(ids, n, to, stride, texts);
+  }
   std::int64_t stamp(std::uint32_t id) const;
 
  private:
@@ -164,6 +156,7 @@ class version_reader {
   std::uint32_t ids_;
   std::unordered_map<std::uint32_t, const void*> values_;
   std::unordered_map<std::uint32_t, std::int64_t> stamps_;
+  row_buffer kept_;
 };
 
 /// The pairs (key, value) of a version, in order of the keys' arrival. Waits for a writer's commit

@@ -16,10 +16,10 @@ class keys_at_work {
  public:
   keys_at_work(const keyed_table& table, const std::vector<std::uint32_t>& ids)
       : keys_at_work(ids, table) {  // from here on, what was made ends with this
-    for (; count_ < ids.size(); ++count_) {
-      table.make_key(ids[count_], static_cast<char*>(keys_.get()) + count_ * key_.size);
-      now[count_] = table.value(ids[count_]);
-    }
+    const auto n = static_cast<std::uint32_t>(ids.size());
+    table.make_keys(ids.data(), n, keys_.get(), key_.size, texts_);
+    count_ = n;
+    table.read(ids.data(), n, now.data(), kept_);
   }
   ~keys_at_work() {
     destroy_rows(key_, keys_.get(), count_);
@@ -29,9 +29,9 @@ class keys_at_work {
   keys_at_work(const keys_at_work&) = delete;
   keys_at_work& operator=(const keys_at_work&) = delete;
 
-  void run(const map_state_function& f, step_state& step, const std::uint32_t* key_of,
-           const void* values, std::size_t count) {
-    f.run(step, {keys_.get(), key_of, values, static_cast<std::uint32_t>(count), now.data(),
+  void run(const map_state_function& f, task_context& task, step_state& step,
+           const std::uint32_t* key_of, const void* values, std::size_t count) {
+    f.run(step, {&task, keys_.get(), key_of, values, static_cast<std::uint32_t>(count), now.data(),
                  made_.get(), is_made.data(), changed.data()});
   }
   void stage(const keyed_table& table, staged_changes& changes) {
@@ -51,6 +51,7 @@ class keys_at_work {
         value_(table.value_type()),
         keys_(allocate_aligned(ids.size() * key_.size)),
         made_(allocate_aligned(ids.size() * value_.size)),
+        kept_(value_),
         now(ids.size()),
         is_made(ids.size()),
         changed(ids.size()) {}
@@ -62,6 +63,8 @@ class keys_at_work {
   const row_type& value_;
   aligned_memory keys_;
   aligned_memory made_;
+  row_buffer kept_;
+  arena texts_;
   std::size_t count_ = 0;
   std::vector<const void*> now;
   std::vector<std::uint8_t> is_made;
@@ -102,7 +105,7 @@ class map_with_state final : public state_operation {
     if (!work.inputs.empty()) {
       const keyed_rows& rows = work.inputs[0];
       keys_at_work keys(work.table, rows.keys);
-      keys.run(f_, step, rows.group.data(), rows.values.data(), rows.group.size());
+      keys.run(f_, work.task, step, rows.group.data(), rows.values.data(), rows.group.size());
       keys.stage(work.table, work.changes);
     }
     if (after_ != 0) time_out(work, step);
@@ -135,7 +138,7 @@ class map_with_state final : public state_operation {
       for (const std::uint32_t id : rows.keys) timers.present[id] = 0;
 
     keys_at_work keys(work.table, ids);
-    keys.run(f_, step, nullptr, nullptr, ids.size());
+    keys.run(f_, work.task, step, nullptr, nullptr, ids.size());
     work.changes.ids.insert(work.changes.ids.end(), ids.begin(), ids.end());
     work.changes.alive.resize(work.changes.ids.size());
   }

@@ -20,20 +20,23 @@ constexpr std::uint8_t unit_frame = 'u';
 
 void write_keys(version_reader& version, std::uint32_t from, piece_writer& to) {
   const row_type& type = version.table().key();
-  const aligned_memory key = allocate_aligned(type.size);
+  const aligned_memory keys = allocate_aligned(std::size_t{keys_at_once} * type.size);
+  std::uint32_t ids[keys_at_once];
   to.begin(keys_frame);
   for (std::uint32_t id = from; id < version.ids(); to.flush_large()) {
+    arena texts;
     const std::lock_guard lock(version);
-    const std::uint32_t end = id + std::min(keys_at_once, version.ids() - id);
-    for (; id < end; ++id) {
-      version.table().make_key(id, key.get());
-      struct ending {
-        const row_type& type;
-        void* row;
-        ~ending() { destroy_rows(type, row, 1); }
-      } const when_done{type, key.get()};
-      encode_row(type, key.get(), to.next());
-    }
+    const std::uint32_t n = std::min(keys_at_once, version.ids() - id);
+    for (std::uint32_t i = 0; i < n; ++i) ids[i] = id++;
+    version.make_keys(ids, n, keys.get(), type.size, texts);
+    struct ending {
+      const row_type& type;
+      char* rows;
+      std::uint32_t n;
+      ~ending() { destroy_rows(type, rows, n); }
+    } const made{type, static_cast<char*>(keys.get()), n};
+    for (std::uint32_t i = 0; i < n; ++i)
+      encode_row(type, made.rows + std::size_t{i} * type.size, to.next());
   }
 }
 
@@ -44,13 +47,17 @@ void write_values(version_reader& version, const std::vector<std::uint32_t>* ids
   const std::uint32_t count =
       ids == nullptr ? version.ids() : static_cast<std::uint32_t>(ids->size());
   std::uint32_t before = 0;
+  std::uint32_t some[keys_at_once];
+  const void* values[keys_at_once];
   to.begin(values_frame);
   for (std::uint32_t i = 0; i < count; to.flush_large()) {
     const std::lock_guard lock(version);
-    const std::uint32_t end = i + std::min(keys_at_once, count - i);
-    for (; i < end; ++i) {
-      const std::uint32_t id = ids == nullptr ? i : (*ids)[i];
-      const void* const value = version.value(id);
+    const std::uint32_t n = std::min(keys_at_once, count - i);
+    for (std::uint32_t j = 0; j < n; ++j, ++i) some[j] = ids == nullptr ? i : (*ids)[i];
+    version.read(some, n, values);
+    for (std::uint32_t j = 0; j < n; ++j) {
+      const std::uint32_t id = some[j];
+      const void* const value = values[j];
       if (value == nullptr && ids == nullptr) continue;
       byte_writer& out = to.next();
       out.varint(std::uint64_t{id - before} << 1 | (value != nullptr ? 1 : 0));

@@ -9,8 +9,9 @@ state_memory::~state_memory() = default;
 state_operation::~state_operation() = default;
 void state_operation::committed(state_work&) const noexcept {}
 
-state_store::state_store(std::shared_ptr<const state_operation> operation, int partitions)
-    : operation_(std::move(operation)) {
+state_store::state_store(std::shared_ptr<const state_operation> operation, int partitions,
+                         cells_maker cells)
+    : operation_(std::move(operation)), make_cells_(std::move(cells)) {
   for (int p = 0; p < partitions; ++p)
     static_cast<state_partition&>(*cells_.emplace_back(std::make_unique<cell>())) =
         make_partition();
@@ -19,7 +20,7 @@ state_store::state_store(std::shared_ptr<const state_operation> operation, int p
 state_partition state_store::make_partition() const {
   return {std::make_shared<table_version>(
               std::make_shared<keyed_table>(operation_->key(), operation_->value(),
-                                            operation_->stamped()),
+                                            operation_->stamped(), make_cells_),
               -1),
           operation_->make_memory(), smallest_renewed};
 }

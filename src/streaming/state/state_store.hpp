@@ -118,7 +118,7 @@ struct state_partition {
 /// All partitions. Batches are applied to a partition one after another, each once.
 class state_store {
  public:
-  state_store(std::shared_ptr<const state_operation> operation, int partitions);
+  state_store(std::shared_ptr<const state_operation> operation, int partitions, cells_maker cells);
 
   const state_operation& operation() const { return *operation_; }
   int partitions() const { return static_cast<int>(cells_.size()); }
@@ -157,6 +157,7 @@ class state_store {
   void renew(cell& c, std::int64_t number) const;
 
   std::shared_ptr<const state_operation> operation_;
+  cells_maker make_cells_;
   std::vector<std::unique_ptr<cell>> cells_;
   bool tracked_ = false;
   std::atomic<std::int64_t> written_{INT64_MIN};

@@ -8,10 +8,21 @@
 
 namespace millrace::detail {
 
+namespace {
+cells_maker cells_of(stream_engine& engine) {
+  const auto store = engine.state_store();
+  if (store == nullptr) return cells_in_memory;
+  return [store](const row_type& key, const row_type& value, const alive_flags& alive) {
+    return cells_in_store(store, key, value, alive);
+  };
+}
+}  // namespace
+
 state_stream::state_stream(facts f, std::shared_ptr<const state_operation> operation,
                            partitioner_ptr by)
     : stream_node(std::move(f)),
-      store_(std::make_shared<state_store>(std::move(operation), by->partitions)),
+      store_(
+          std::make_shared<state_store>(std::move(operation), by->partitions, cells_of(*engine()))),
       by_(std::move(by)) {}
 
 std::shared_ptr<state_dataset> state_stream::make(std::int64_t number, time_point_ms time,

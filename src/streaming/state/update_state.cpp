@@ -11,10 +11,10 @@ namespace {
 
 class update_state final : public state_operation {
  public:
-  update_state(const row_type& pairs, update_function f, bool call_idle)
+  update_state(const row_type& pairs, update_function f, idle_keys idle)
       : state_operation("update_state_by_key", *pairs.field(0).type, *pairs.field(1).type),
         f_(std::move(f)),
-        call_idle_(call_idle) {}
+        idle_(idle) {}
 
   void compute(state_work& work) const override {
     if (work.number == 0) return load(work);
@@ -25,7 +25,8 @@ class update_state final : public state_operation {
       ids = work.inputs[0].keys;
       starts = sort(work.inputs[0], sorted);
     }
-    if (call_idle_) {
+    if (idle_ == idle_keys::called ||
+        (idle_ == idle_keys::called_with_others && !work.inputs.empty())) {
       std::vector<std::uint8_t> visited(work.table.ids());
       for (const std::uint32_t id : ids) visited[id] = 1;
       for (std::uint32_t id = 0; id < visited.size(); ++id)
@@ -35,11 +36,13 @@ class update_state final : public state_operation {
 
     work.changes.alive.resize(ids.size());
     const void* before[chunk_rows];
+    row_buffer kept(value());
     for (std::size_t i = 0; i < ids.size(); i += chunk_rows) {
       const auto n = static_cast<std::uint32_t>(std::min<std::size_t>(chunk_rows, ids.size() - i));
-      for (std::uint32_t j = 0; j < n; ++j) before[j] = work.table.value(ids[i + j]);
-      f_.run(f_.function.get(), {static_cast<const char*>(sorted.data()), starts.data() + i, before,
-                                 n, &work.changes.values, work.changes.alive.data() + i});
+      work.table.read(ids.data() + i, n, before, kept);
+      f_.run(f_.function.get(),
+             {&work.task, static_cast<const char*>(sorted.data()), starts.data() + i, before, n,
+              &work.changes.values, work.changes.alive.data() + i});
     }
   }
 
@@ -64,14 +67,14 @@ class update_state final : public state_operation {
   }
 
   update_function f_;
-  bool call_idle_;
+  idle_keys idle_;
 };
 
 }  // namespace
 
 stream_ptr update_state_stream(const stream_ptr& parent, const row_type& pairs, update_function f,
-                               bool call_idle, node_ptr initial, partitioner_ptr by) {
-  auto operation = std::make_shared<update_state>(pairs, std::move(f), call_idle);
+                               idle_keys idle, node_ptr initial, partitioner_ptr by) {
+  auto operation = std::make_shared<update_state>(pairs, std::move(f), idle);
   return std::make_shared<keyed_state_stream>(
       stream_node::facts{parent->engine(), &pairs, operation->name(), {parent}}, operation,
       std::move(by), std::move(initial));

@@ -92,10 +92,11 @@ class inverse_window final : public state_operation {
     for (const keyed_rows& input : work.inputs) add(entering, input.keys, input.values);
 
     std::vector<const void*> before(ids.size());
-    for (std::size_t i = 0; i < ids.size(); ++i) before[i] = work.table.value(ids[i]);
+    row_buffer kept(value());
+    work.table.read(ids.data(), static_cast<std::uint32_t>(ids.size()), before.data(), kept);
     row_buffer& out = work.changes.values;
     out.reserve(ids.size());
-    f_.move(f_.function.get(), {before.data(), leaving.data(), entering.data(),
+    f_.move(f_.function.get(), {&work.task, before.data(), leaving.data(), entering.data(),
                                 static_cast<std::uint32_t>(ids.size()), &out});
     work.changes.alive.assign(ids.size(), 1);
     if (f_.filter != nullptr) filter(work);
@@ -131,23 +132,12 @@ class inverse_window final : public state_operation {
     row_buffer kept(value());
     row_buffer rows(pairs_);
     std::vector<std::uint8_t> keep(chunk_rows);
-    const std::uint32_t key_at = pairs_.field(0).offset;
-    const std::uint32_t value_at = pairs_.field(1).offset;
     for (std::size_t i = 0; i < changes.ids.size(); i += chunk_rows) {
       const std::size_t n = std::min<std::size_t>(chunk_rows, changes.ids.size() - i);
       rows.clear();
       rows.reserve(n);
-      for (std::size_t j = 0; j < n; ++j) {
-        char* const row = static_cast<char*>(rows.place());
-        copy_rows(value(), row + value_at, changes.values.row(i + j), 1);
-        try {
-          work.table.make_key(changes.ids[i + j], row + key_at);
-        } catch (...) {
-          destroy_rows(value(), row + value_at, 1);
-          throw;
-        }
-        rows.added();
-      }
+      arena texts;
+      make_rows(work, i, static_cast<std::uint32_t>(n), rows, texts);
       f_.filter(f_.function.get(), rows.data(), static_cast<std::uint32_t>(n), keep.data());
       for (std::size_t j = 0; j < n; ++j) {
         changes.alive[i + j] = keep[j];
@@ -155,6 +145,24 @@ class inverse_window final : public state_operation {
       }
     }
     changes.values = std::move(kept);
+  }
+
+  /// The pairs of n changes.
+  void make_rows(const state_work& work, std::size_t first, std::uint32_t n, row_buffer& rows,
+                 arena& texts) const {
+    const row_field& k = pairs_.field(0);
+    char* row = static_cast<char*>(rows.extend(n));
+    work.table.make_keys(&work.changes.ids[first], n, row + k.offset, pairs_.size, texts);
+    std::uint32_t i = 0;
+    try {
+      for (; i < n; ++i, row += pairs_.size) {
+        copy_rows(value(), row + pairs_.field(1).offset, work.changes.values.row(first + i), 1);
+        rows.added();
+      }
+    } catch (...) {
+      for (; i < n; ++i, row += pairs_.size) destroy_rows(*k.type, row + k.offset, 1);
+      throw;
+    }
   }
 
   const row_type& pairs_;

@@ -35,7 +35,7 @@ class clock {
  public:
   virtual ~clock();
 
-  /// The wall clock, rounded down. May go backwards where the machine's clock is set.
+  /// What the wall clock shows, rounded down; or another time that goes on like it.
   [[nodiscard]] virtual time_point_ms now() const = 0;
 
   /// Blocks until now() >= `until` and returns true, or until `stop` is raised and returns false
@@ -44,9 +44,9 @@ class clock {
   virtual bool wait_until(time_point_ms until, const interruption& stop) = 0;
 };
 
-/// The machine's clock. Wakes within the scheduler's precision (tens of microseconds), never
-/// early; while it waits it looks at the wall clock every 100 ms at least, so a wall clock that
-/// jumps is noticed. Lives for ever.
+/// What the wall clock showed when this was first called, and the steady clock since: nothing
+/// stands still, repeats or hurries where the machine's clock is set while a program runs. Wakes
+/// within the scheduler's precision (tens of microseconds), never early. Lives for ever.
 [[nodiscard]] clock& system_clock_source();
 
 /// Time that stands still until a test moves it.

@@ -7,6 +7,7 @@
 #include <string>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace millrace::detail {
 
@@ -48,6 +49,8 @@ struct event {
     /// A source or a function could not take a record (text); what becomes of it (description), how
     /// many of that source there have been (records).
     bad_record,
+    /// What a source (stream) or a sink (text: which one) measured of itself: numbers by name.
+    measured,
   };
 
   kind what = kind::job_started;
@@ -70,6 +73,7 @@ struct event {
   std::string group{};  ///< a job's, and what the program says it does
   std::string description{};
   std::string text{};  ///< a name, or the message of what failed
+  std::vector<std::pair<std::string, std::int64_t>> numbers{};
 };
 
 /// "job_started", …: the same in the log and in JSON.

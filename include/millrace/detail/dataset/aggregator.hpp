@@ -54,10 +54,9 @@ void assign_combined(C& slot, Result&& result, arena& texts) {
       slot = std::move(next);
     }
   } else {
-    static_assert(
-        !(std::is_same_v<C, std::string_view> && std::is_same_v<std::decay_t<Result>, std::string>),
-        "millrace: this function makes new text, but the rows hold std::string_view, which "
-        "would dangle. Map the values to std::string first.");
+    static_assert(!dangles<C, std::decay_t<Result>>(),
+                  "millrace: this function makes new text, but the rows hold std::string_view, "
+                  "which would dangle. Map the values to std::string first.");
     C next(std::forward<Result>(result));
     // Most folds keep one of the two: no copy where the slot stays as it is.
     if constexpr (std::is_trivially_copy_constructible_v<C>)

@@ -26,6 +26,13 @@ class emit {
 
   void operator()(const U& row) { put(row); }
   void operator()(U&& row) { put(std::move(row)); }
+  template <class Made>
+    requires(detail::dangles<U, Made>())
+  void operator()(Made&&) {
+    static_assert(!detail::dangles<U, Made>(),
+                  "millrace: this is new text, but the rows emitted are views of it, which would "
+                  "dangle. Emit std::string: mr::emit<std::string>&.");
+  }
 
   /// True once nobody wants more rows (take, first, cancelling): a function that makes many may
   /// stop.
@@ -117,7 +124,8 @@ typed_step<T> filter_step(F f) {
 
 // ---- flat_map: the function returns a range, or takes an emit<U>&
 
-// A function whose last parameter is an emit<U>& makes rows of U.
+// A function whose last parameter is an emit<U>& makes rows of U. A… is what it is called with
+// before that: where its own parameters are `auto`, it is asked what it is for these.
 template <class... A>
 struct emitted_last {};
 template <class U>
@@ -131,19 +139,32 @@ struct emitted {};
 template <class C, class R, class... A>
 struct emitted<R (C::*)(A...) const> : emitted_last<A...> {};
 template <class C, class R, class... A>
+struct emitted<R (C::*)(A...) const noexcept> : emitted_last<A...> {};
+template <class C, class R, class... A>
 struct emitted<R (C::*)(A...)> : emitted_last<A...> {};
+template <class C, class R, class... A>
+struct emitted<R (C::*)(A...) noexcept> : emitted_last<A...> {};
 template <class R, class... A>
 struct emitted<R (*)(A...)> : emitted_last<A...> {};
-template <class F>
+template <class R, class... A>
+struct emitted<R (*)(A...) noexcept> : emitted_last<A...> {};
+template <class F, class... A>
 struct emitted_row {};
-template <class F>
+template <class F, class... A>
   requires requires { &F::operator(); }
-struct emitted_row<F> : emitted<decltype(&F::operator())> {};
-template <class F>
+struct emitted_row<F, A...> : emitted<decltype(&F::operator())> {};
+template <class F, class... A>
   requires std::is_pointer_v<F>
-struct emitted_row<F> : emitted<F> {};
-template <class F>
-concept emits = requires { typename emitted_row<F>::type; };
+struct emitted_row<F, A...> : emitted<F> {};
+template <class F, class... A>
+  requires(!std::is_invocable_v<const F&, A...> && requires { &F::template operator()<A...>; })
+struct emitted_row<F, A...> : emitted<decltype(&F::template operator()<A...>)> {};
+template <class F, class First, class Second>  // whose first parameter is none of `auto`
+  requires(!std::is_invocable_v<const F&, First, Second> &&
+           requires { &F::template operator()<Second>; })
+struct emitted_row<F, First, Second> : emitted<decltype(&F::template operator()<Second>)> {};
+template <class F, class... A>
+concept emits = requires { typename emitted_row<F, A...>::type; };
 
 template <class Range>
 struct range_element {
@@ -178,7 +199,7 @@ flow flat_map_loop(step_state& step, const chunk& in) {
   const T* rows = static_cast<const T*>(in.rows);
   output<U> out(step, in);
   for (; out.at < in.count; ++out.at) {
-    if constexpr (emits<F>) {
+    if constexpr (emits<F, const T&>) {
       emit<U> to(out);
       call(f, rows[out.at], to);
       if (to.enough()) return out.stop();
@@ -198,9 +219,10 @@ struct flat_map_row {
   static_assert(is_range<range>, "millrace: a flat_map function must return a range of rows.");
   using type = typename range_element<std::remove_reference_t<range>>::type;
 };
-template <class T, emits F>
+template <class T, class F>
+  requires emits<F, const T&>
 struct flat_map_row<T, F> {
-  using type = typename emitted_row<F>::type;
+  using type = typename emitted_row<F, const T&>::type;
 };
 
 template <class T, class F>
@@ -231,9 +253,10 @@ struct partition_row {
                 "millrace: a map_partitions function must return a range of rows.");
   using type = typename range_element<std::remove_reference_t<range>>::type;
 };
-template <emits F, class... A>
+template <class F, class... A>
+  requires emits<F, A...>
 struct partition_row<F, A...> {
-  using type = typename emitted_row<F>::type;
+  using type = typename emitted_row<F, A...>::type;
 };
 
 // ---- pairs
@@ -285,6 +308,9 @@ flow flat_map_values_loop(step_state& step, const chunk& in) {
 
 template <class P, class F>
 auto flat_map_values_step(F f) {
+  static_assert(!emits<F, const second_of<P>&>,
+                "millrace: a flat_map_values function must return a range of values; mr::emit is "
+                "for flat_map and map_partitions.");
   using U = typename flat_map_row<second_of<P>, F>::type;
   using R = std::pair<first_of<P>, U>;
   return typed_step<R>{{&row_type_of<R>(),

@@ -68,6 +68,7 @@ class partition_input {
   std::size_t row_size() const { return current_.type().size; }
   /// All rows that were not pulled yet: the rest of the partition in memory.
   row_buffer rest();
+  const task_context& task() const { return *task_; }
 
  private:
   std::unique_ptr<cursor> from_;

@@ -91,9 +91,65 @@ inline constexpr bool is_variant_v<V<A...>> = true;
 template <class T>
 concept is_scalar = std::is_arithmetic_v<T> || std::is_enum_v<T>;
 
+// What Boost.PFR can't take apart is found out before it is asked: its own words help nobody.
+
+/// A value of whatever type is asked for. Never made; defined, because Clang takes what a standard
+/// constructor would do with one of a local type for a use.
+struct any_value {
+  template <class U>
+  operator U() const {
+    __builtin_unreachable();
+  }
+};
 template <class T>
-concept is_plain_aggregate = std::is_aggregate_v<T> && std::is_class_v<T> && !is_array_v<T> &&
-                             !has_codec<T> && !std::is_polymorphic_v<T>;
+struct any_base {
+  template <class U>
+    requires(std::is_base_of_v<U, T> && !std::is_same_v<U, T>)
+  operator U() const {
+    __builtin_unreachable();
+  }
+};
+template <class T>
+concept has_base = requires { T{any_base<T>{}}; };
+
+/// Whether T can be made of `Before` values, `Within` values in braces, and `After` values.
+template <class T, std::size_t... Before, std::size_t... Within, std::size_t... After>
+constexpr bool made_of(std::index_sequence<Before...>, std::index_sequence<Within...>,
+                       std::index_sequence<After...>) {
+  return requires {
+    T{(static_cast<void>(Before), any_value{})...,
+      {(static_cast<void>(Within), any_value{})...},
+      (static_cast<void>(After), any_value{})...};
+  };
+}
+template <class T, std::size_t Before, std::size_t Within, std::size_t After>
+inline constexpr bool made_of_v =
+    made_of<T>(std::make_index_sequence<Before>{}, std::make_index_sequence<Within>{},
+               std::make_index_sequence<After>{});
+
+/// Whether the `At`-th of the `Count` values that T takes is the first of a C array: braces around
+/// all of the array then leave room for the values after it, and for no other.
+template <class T, std::size_t Count, std::size_t At, std::size_t Size = 2>
+constexpr bool is_array_at() {
+  if constexpr (At + Size > Count) return false;
+  else if constexpr (Size == 2 &&
+                     (made_of_v<T, At, 0, Count - At - 1> || made_of_v<T, At, 1, Count - At - 1>))
+    return false;
+  else if constexpr (made_of_v<T, At, Size, Count - At - Size> &&
+                     !made_of_v<T, At, Size, Count - At - Size + 1>)
+    return true;
+  else return is_array_at<T, Count, At, Size + 1>();
+}
+template <class T>
+inline constexpr bool has_c_array_v = []<std::size_t... At>(std::index_sequence<At...>) {
+  return (is_array_at<T, sizeof...(At), At>() || ...);
+}(std::make_index_sequence<boost::pfr::tuple_size_v<T>>{});
+
+/// A reference or a constant among the fields makes T not assignable.
+template <class T>
+concept is_plain_aggregate =
+    std::is_aggregate_v<T> && std::is_class_v<T> && !is_array_v<T> && !has_codec<T> &&
+    !std::is_polymorphic_v<T> && std::is_copy_assignable_v<T> && !has_base<T> && !has_c_array_v<T>;
 
 // A type list's answers, folded over the fields of a type.
 enum class question { travels, views, hashable, ordered };
@@ -168,6 +224,30 @@ inline constexpr bool is_hashable_v = ask<question::hashable, T>();
 template <class T>
 inline constexpr bool is_ordered_v = ask<question::ordered, T>();
 
+/// Whether a T that is made of a Made views text which Made owns, and which goes with it.
+template <class T, class Made>
+constexpr bool dangles() {
+  if constexpr (std::is_same_v<T, Made>) return false;
+  else if constexpr (std::is_same_v<T, std::string_view>) return std::is_same_v<Made, std::string>;
+  else if constexpr (is_optional_v<T>) {
+    if constexpr (is_optional_v<Made>)
+      return dangles<typename T::value_type, typename Made::value_type>();
+    else return dangles<typename T::value_type, Made>();
+  } else if constexpr (is_variant_v<T>)
+    return []<class... A>(std::tuple<A...>*) {
+      return (dangles<A, Made>() || ...);
+    }(static_cast<typename variant_types<T>::type*>(nullptr));
+  else if constexpr ((is_pair_v<T> || is_tuple_v<T>) && (is_pair_v<Made> || is_tuple_v<Made>)) {
+    if constexpr (std::tuple_size_v<T> != std::tuple_size_v<Made>) return false;
+    else
+      return []<std::size_t... I>(std::index_sequence<I...>) {
+        return (dangles<std::tuple_element_t<I, T>,
+                        std::remove_cvref_t<std::tuple_element_t<I, Made>>>() ||
+                ...);
+      }(std::make_index_sequence<std::tuple_size_v<T>>{});
+  } else return false;
+}
+
 /// Refuses, in words, what cannot be a row.
 template <class T>
 struct row_check {
@@ -180,8 +260,10 @@ struct row_check {
                 "millrace: a row type must be copyable: rows are kept, sent and recomputed.");
   static_assert(
       std::is_pointer_v<T> || ask<question::travels, T>(),
-      "millrace: this type cannot travel as a row: millrace cannot see into it. Make it a "
-      "plain aggregate of values, or specialise mr::codec<T> with encode and decode.");
+      "millrace: this type cannot travel as a row. It, or something in it, is a pointer, a "
+      "reference, a constant, a C array (std::array can), or a class that millrace cannot see into "
+      "(private members, a base class). Make it a plain aggregate of values, or specialise "
+      "mr::codec<T> with encode and decode.");
   static constexpr bool ok = true;
 };
 

@@ -41,6 +41,13 @@ struct task_memory {
   memory_budget* budget = nullptr;  // null: what outlives the task is not counted
 };
 
+/// Thrown where a process that works for a task ended in the middle of it. That is no failure of
+/// the program's: the task is run again, as one whose executor was lost.
+class process_lost : public error {
+ public:
+  using error::error;
+};
+
 /// Leaves a function that works on part of a partition when its task is cancelled.
 class task_cancelled : public error {
  public:

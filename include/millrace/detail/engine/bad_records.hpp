@@ -21,7 +21,7 @@ class bad_records {
   bad_records(const bad_records&) = delete;
   bad_records& operator=(const bad_records&) = delete;
 
-  /// Where they are kept if no setting says so.
+  /// Where they are kept from now on if no setting says so: that of the stream that starts.
   void directory(std::string otherwise);
   /// usage_error: they are to be kept and there is no place. `source` is for the message.
   void check(on_bad_record policy, std::string_view source) const;
@@ -44,6 +44,7 @@ class bad_records {
 
   event_bus& events_;
   std::uint64_t most_bytes_;
+  bool set_;                  // the directory, by a setting
   mutable std::mutex mutex_;  // guards what follows
   std::string directory_;
   std::unique_ptr<kept> kept_;  // made when the first is kept

@@ -64,7 +64,7 @@ class job_lane {
  public:
   /// Jobs end with an error when this becomes true. May be null.
   explicit job_lane(const std::atomic<bool>* cancel = nullptr) : cancel_(cancel) {}
-  const std::atomic<bool>* cancel() const { return cancel_; }
+  bool cancelled() const { return cancel_ != nullptr && cancel_->load(std::memory_order_relaxed); }
   bool expects_little() const {
     return last_cost_.load(std::memory_order_relaxed) < worth_a_thread;
   }
@@ -91,6 +91,10 @@ class lane_scope {
   job_lane* before_;
   std::int64_t batch_before_;
 };
+/// Whether the output that the calling thread runs jobs for was told to end at once: nobody waits
+/// for it any more. A thread that waits for its job takes part in its tasks, and is told by nobody
+/// else meanwhile. False on other threads.
+bool lane_cancelled();
 
 // ---- the actions, untyped (each in src/engine/actions/)
 

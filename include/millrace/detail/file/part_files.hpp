@@ -1,6 +1,7 @@
 // Files that become visible when their batch is committed.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -20,6 +21,11 @@ struct writing_options {
   std::string compression{};
   /// A partition goes on in another file once one has so many bytes, before compression; 0: never.
   std::uint64_t roll_bytes = 0;
+  /// A partition's rows of all batches within so much time go to one file, or to several by
+  /// roll_bytes. It appears with the batch that completes it, or when the stream is stopped: so
+  /// rows are seen later than their batch is done, and never lost. Until then they lie on disk as
+  /// they are, and are written once more. 0: each batch has files of its own.
+  std::chrono::milliseconds roll_interval{0};
   /// Whether a partition without rows makes a file too.
   bool empty_files = false;
 };
@@ -39,8 +45,12 @@ struct file_format {
 struct written_file {
   std::string temporary;  // both below the sink's directory
   std::string name;
+  std::uint64_t header = 0;  // bytes at the front that are no row's
+  std::uint64_t bytes = 0;
 };
 using written_files = std::vector<written_file>;
+
+enum class compression;
 
 /// What copies of a sink share: the outputs that this run of the program has begun to write.
 class file_output_state;
@@ -78,6 +88,7 @@ class part_writer {
   std::string temporary_;  // what names begin with
   std::string name_;
   std::string end_;  // and what they end with
+  compression codec_{};
   std::string text_;
   std::unique_ptr<open_file> file_;
   written_files files_;
@@ -101,5 +112,7 @@ file_format csv_lines(const row_columns& columns, char delimiter, bool header);
 bool files_committed(const file_output& to, const output_id& batch);
 void commit_files(const file_output& to, const output_id& batch,
                   const std::vector<written_files>& partitions);
+/// The stream has ended: what waits for later batches is seen.
+void show_held_files(const file_output& to, const output_id& last);
 
 }  // namespace millrace::detail

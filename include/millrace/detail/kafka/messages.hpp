@@ -47,6 +47,10 @@ class staged_messages {
   const std::vector<header_sizes>& headers() const { return headers_; }
   void clear();
 
+  /// All of it as bytes, for the disk.
+  std::string encode() const;
+  static staged_messages decode(std::string_view bytes);
+
  private:
   std::uint32_t append(std::optional<std::string_view> bytes);
 
@@ -54,7 +58,17 @@ class staged_messages {
   std::vector<entry> entries_;
   std::vector<header_sizes> headers_;
 };
-using staged_messages_ptr = std::shared_ptr<const staged_messages>;
+
+class deliveries;
+class waiting_messages;
+
+/// What a partition of a batch leaves to the batch's commit.
+struct prepared {
+  std::shared_ptr<waiting_messages> waiting;  // exactly once: what the transaction will send
+  std::shared_ptr<deliveries> under_way;      // at least once: what must arrive
+  std::int64_t messages = 0;
+  std::int64_t bytes = 0;
+};
 
 /// The producers of a sink, made when they are needed.
 class sink_state;

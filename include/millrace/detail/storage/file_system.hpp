@@ -2,14 +2,27 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "millrace/detail/base/clock.hpp"
+#include "millrace/error.hpp"
 
 namespace millrace::detail {
+
+/// There is no room (ENOSPC), or no more is allowed (EDQUOT): it may go well later. What a file
+/// holds that could not be written or synced is not known.
+class full_disk final : public error {
+ public:
+  using error::error;
+};
+/// Whether it is one, or was caused by one.
+[[nodiscard]] bool is_full_disk(const std::exception_ptr& failure) noexcept;
+/// Throws `error`, or `full_disk` where the system's number says so.
+[[noreturn]] void throw_system_error(const std::string& text, int number);
 
 struct file_info {
   std::string path;
@@ -54,7 +67,8 @@ class file_lock {
 };
 
 /// The port to a file system. Any thread may call any member. Every failure throws: `error` with
-/// the operation, the path and the system's words, or `usage_error` where said.
+/// the operation, the path and the system's words, `full_disk` if that is what it was, or
+/// `usage_error` where said.
 class file_system {
  public:
   virtual ~file_system();
@@ -70,6 +84,8 @@ class file_system {
   [[nodiscard]] virtual std::unique_ptr<input_file> open_read(std::string_view path) = 0;
   /// Creates the file, or empties the one that is there. Its directory must exist.
   [[nodiscard]] virtual std::unique_ptr<output_file> create(std::string_view path) = 0;
+  /// The same where no file is there; one that is, is an `error` and stays as it is.
+  [[nodiscard]] virtual std::unique_ptr<output_file> create_new(std::string_view path) = 0;
 
   /// Atomic; replaces a file at `to`, or an empty directory.
   virtual void rename(std::string_view from, std::string_view to) = 0;

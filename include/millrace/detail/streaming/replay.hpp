@@ -32,11 +32,12 @@ class replayable_input {
   virtual void resume(std::string_view position, std::span<const std::string_view> since) = 0;
 
   /// That the batch is done is on the disk: what only it needed may go. Any thread, in order of
-  /// time.
+  /// time, but for batches that were parked.
   virtual void committed(time_point_ms, std::string_view /*range*/) {}
   /// That no checkpoint will be read again but those with this position or a later one: what came
-  /// before, and is committed, may go. Any thread.
-  virtual void checkpointed(std::string_view /*position*/) {}
+  /// before may go, but for these ranges, of batches that are parked. Any thread.
+  virtual void checkpointed(std::string_view /*position*/,
+                            std::span<const std::string_view> /*parked*/) {}
 
  protected:
   ~replayable_input() = default;

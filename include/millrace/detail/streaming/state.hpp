@@ -11,6 +11,7 @@
 #include "millrace/detail/dataset/kernel.hpp"
 #include "millrace/detail/dataset/narrow.hpp"
 #include "millrace/detail/dataset/row_buffer.hpp"
+#include "millrace/detail/dataset/task_context.hpp"
 #include "millrace/detail/streaming/stream_node.hpp"
 #include "millrace/state.hpp"
 
@@ -21,6 +22,7 @@ namespace millrace::detail {
 /// Keys with their new values, those of key g from starts[g] up to starts[g + 1], and their state;
 /// null: none. alive[g]: whether it has one afterwards; these come in order into `out`.
 struct update_batch {
+  task_context* task;
   const char* values;
   const std::uint32_t* starts;
   const void* const* before;
@@ -52,15 +54,20 @@ update_function update_of(F f) {
           }};
 }
 
+/// Whether the function is called for keys that have state and no new values: never; in batches in
+/// which the parent has a dataset; in every batch.
+enum class idle_keys : unsigned char { skipped, called_with_others, called };
+
 /// `pairs`: (K, S). `initial` may be null.
 stream_ptr update_state_stream(const stream_ptr& parent, const row_type& pairs, update_function f,
-                               bool call_idle, node_ptr initial, partitioner_ptr by);
+                               idle_keys idle, node_ptr initial, partitioner_ptr by);
 
 // ---- map_with_state
 
 /// Rows of a batch, one after another, and the state of their keys: `now[k]` is that of key k
 /// (null: none), either the table's or in `made`, memory for one a key, where is_made[k].
 struct state_batch {
+  task_context* task;
   const void* keys;
   const std::uint32_t* key_of;  // null: row i is of key i
   const void* values;           // null: the keys time out

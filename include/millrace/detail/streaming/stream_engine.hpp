@@ -20,6 +20,7 @@ class batch_loop;
 class batch_runner;
 class checkpointing;
 class file_system;
+class key_value_store;
 
 /// Any thread may call any member but where said otherwise.
 class stream_engine : public std::enable_shared_from_this<stream_engine> {
@@ -46,15 +47,27 @@ class stream_engine : public std::enable_shared_from_this<stream_engine> {
   /// Where state, offsets and batches are kept for a program that is started again; empty: nowhere.
   void checkpoint(std::string directory) { checkpoint_ = std::move(directory); }
   const std::string& checkpoint() const { return checkpoint_; }
+  /// What streaming.onBatchFailure is where the program does not set it: "stop", "report".
+  void on_batch_failure(std::string policy) { on_failure_ = std::move(policy); }
   /// On this file system, which outlives the engine; by default, the directory's own.
   void checkpoint_on(file_system& files) { checkpoint_files_ = &files; }
   /// REQUIRES: there is a directory.
   file_system& checkpoint_files() const;
+  /// Throws `error` once another run has taken the directory over. REQUIRES: the stream starts, or
+  /// runs, with a directory.
+  std::function<void()> checkpoint_owner_check() const;
 
   /// The stream's datasets of the times from `from` to `to`, both included; where they are not the
   /// stream's, the ones before them. Any thread. usage_error: it has not started, or a batch was
   /// forgotten.
   std::vector<node_ptr> slice(stream_node& of, time_point_ms from, time_point_ms to);
+
+  /// Where state that does not lie in memory does, by `streaming.state.store`; null: all of it lies
+  /// in memory.
+  const std::shared_ptr<key_value_store>& state_store();
+
+  /// Calls `f` while no batch is made, so that it may ask streams for datasets. Any thread.
+  void while_standing(const std::function<void()>& f);
 
   // ---- its life
   /// Batches from the next multiple of the interval on, on threads of their own; where a checkpoint
@@ -73,6 +86,9 @@ class stream_engine : public std::enable_shared_from_this<stream_engine> {
   /// returns before the end, which comes all the same. May be called at any time, by several
   /// threads.
   void stop(ending how);
+  /// As if the process had been killed: at once, and no last checkpoint is written. For tests.
+  /// REQUIRES: stepped, and no batch runs.
+  void abandon();
   /// Returns when it has ended; throws the first failure. usage_error: it was never started.
   void await();
   /// False: it has not ended within `most`.
@@ -107,9 +123,12 @@ class stream_engine : public std::enable_shared_from_this<stream_engine> {
   std::chrono::milliseconds interval_;
   std::atomic<life> life_{life::initialized};
   std::atomic<bool> cancel_{false};
+  bool abandoned_ = false;
   stream_graph graph_;
   std::string checkpoint_;
+  std::string on_failure_;
   file_system* checkpoint_files_ = nullptr;
+  std::shared_ptr<key_value_store> state_store_;
   std::unique_ptr<checkpointing> checkpointing_;  // null: no directory
   std::unique_ptr<batch_runner> runner_;
   std::unique_ptr<batch_loop> loop_;

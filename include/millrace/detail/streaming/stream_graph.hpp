@@ -17,6 +17,9 @@ namespace millrace::detail {
 struct output_function {
   function_state function;
   void (*run)(const void* function, const node_ptr& dataset, time_point_ms time);
+  bool in_order = false;  // no batch can be done after a later one
+  /// Once, after the last batch of a stream that did not fail. Null: nothing is to be done.
+  void (*end)(const void* function, const std::string& application, time_point_ms last) = nullptr;
 };
 
 struct output_operation {

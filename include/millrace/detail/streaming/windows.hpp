@@ -9,6 +9,7 @@
 #include "millrace/detail/dataset/aggregator.hpp"
 #include "millrace/detail/dataset/narrow.hpp"
 #include "millrace/detail/dataset/row_buffer.hpp"
+#include "millrace/detail/dataset/task_context.hpp"
 #include "millrace/detail/streaming/stream_node.hpp"
 #include "millrace/error.hpp"
 
@@ -17,6 +18,7 @@ namespace millrace::detail {
 /// `n` keys of a window: their value in the window before, what leaves it, what enters it; null
 /// where there is none.
 struct window_change {
+  task_context* task;
   const void* const* before;
   const void* const* leaving;
   const void* const* entering;
