@@ -13,6 +13,7 @@ namespace {
 class FaultDisk : public struck_program {
  protected:
   void TearDown() override {
+    end_if_left();
     if (mounted_) {
       EXPECT_EQ(::umount(root_.c_str()), 0) << std::strerror(errno);
     }
@@ -36,15 +37,6 @@ class FaultDisk : public struck_program {
     for (std::size_t at = 0; (at = log.find("waits until there is room", at)) != log.npos; ++at)
       ++n;
     return n;
-  }
-  template <class F>
-  static bool await(F what) {
-    const auto deadline = std::chrono::steady_clock::now() + 60s;
-    while (!what() && !HasFatalFailure()) {
-      if (std::chrono::steady_clock::now() > deadline) return false;
-      std::this_thread::sleep_for(5ms);
-    }
-    return !HasFatalFailure();
   }
 
  private:

@@ -169,6 +169,7 @@ class struck_program : public ::testing::Test {
     begin("load", 0, 500, 10);
   }
   void TearDown() override {
+    end_if_left();
     if (HasFailure()) return;
     fs::remove_all(root_);
     fs::remove(log_file());
@@ -204,8 +205,8 @@ class struck_program : public ::testing::Test {
         "--checkpoint=" + root_ + "/checkpoint"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     const std::string log = log_file();
-    const pid_t child = ::fork();
-    if (child != 0) return child;
+    child_ = ::fork();
+    if (child_ != 0) return child_;
     if (!fault.empty()) ::setenv("MILLRACE_FAULT_AT", fault.c_str(), 1);
     ::setenv("MILLRACE_FAULT_STRUCK", struck_file().c_str(), 1);
     // What it says belongs to a failure alone.
@@ -225,6 +226,13 @@ class struck_program : public ::testing::Test {
     return {std::istreambuf_iterator<char>(in), {}};
   }
 
+  /// A test that failed may have left it running.
+  void end_if_left() const {
+    int status = 0;
+    if (child_ <= 0 || ::waitpid(child_, &status, WNOHANG) != 0) return;
+    ::kill(child_, SIGKILL);
+    ::waitpid(child_, &status, 0);
+  }
   /// Waits for its end; false: it did not end by itself in that time, and lives.
   static bool await_end(pid_t child, int& status, std::chrono::milliseconds most) {
     const auto deadline = std::chrono::steady_clock::now() + most;
@@ -233,6 +241,16 @@ class struck_program : public ::testing::Test {
       std::this_thread::sleep_for(2ms);
     }
     return true;
+  }
+  /// False: it did not come true within a minute, or the test has failed.
+  template <class F>
+  static bool await(F what) {
+    const auto deadline = std::chrono::steady_clock::now() + 60s;
+    while (!what() && !HasFatalFailure()) {
+      if (std::chrono::steady_clock::now() > deadline) return false;
+      std::this_thread::sleep_for(5ms);
+    }
+    return !HasFatalFailure();
   }
   /// Its wait status; a program that does not end is killed.
   static int end_of(pid_t child) {
@@ -322,6 +340,7 @@ class struck_program : public ::testing::Test {
     std::fflush(stdout);
   }
 
+  pid_t child_ = 0;
   std::string root_;
   std::string mode_;
   std::int64_t total_ = 0;
