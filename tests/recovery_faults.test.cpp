@@ -186,6 +186,18 @@ struct full_sink {
   }
 };
 
+/// Runs three batches; the first `without_room` calls of the second find no room.
+void run_three(stream_on_manual_clock& s, mailbox<batch_time>& done, std::atomic<int>& left,
+               int without_room) {
+  s.ssc.start();
+  for (const std::size_t batch : {1U, 2U, 3U}) {
+    if (batch == 2) left = without_room;
+    s.tick(1);
+    done.await(batch);
+  }
+  s.ssc.stop({.graceful = true});
+}
+
 TEST_F(RecoveryFaultsThreads, an_output_without_room_runs_again_and_counts_once) {
   for (const bool logged : {true, false}) {
     crashing_files files;
@@ -209,15 +221,7 @@ TEST_F(RecoveryFaultsThreads, an_output_without_room_runs_again_and_counts_once)
       sum = seen.value();
       done.put(time);
     });
-    s.ssc.start();
-    s.tick(1);
-    done.await(1);
-    *times = 5;
-    s.tick(1);
-    done.await(2);
-    s.tick(1);
-    done.await(3);
-    s.ssc.stop({.graceful = true});
+    run_three(s, done, *times, 5);
     EXPECT_EQ(sum, 15);
     EXPECT_EQ(rows->all(), consecutive(1, 15));
   }
@@ -241,15 +245,7 @@ TEST_F(RecoveryFaultsThreads,
         ++runs;
         done.put(time);
       });
-  s.ssc.start();
-  s.tick(1);
-  done.await(1);
-  *times = 3;
-  s.tick(1);
-  done.await(2);
-  s.tick(1);
-  done.await(3);
-  s.ssc.stop({.graceful = true});
+  run_three(s, done, *times, 3);
   EXPECT_LT(*times, 0);
   EXPECT_EQ(runs, 3);
 }
