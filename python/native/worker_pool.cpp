@@ -47,13 +47,6 @@ iovec part(std::string_view bytes) {
   return {const_cast<char*>(bytes.data()), bytes.size()};  // it is only read
 }
 
-[[noreturn]] void throw_lost(const char* why) {
-  throw worker_lost(std::string("a Python worker process ended in the middle of a task, see what "
-                                "it printed; it may have crashed, called os._exit or run out of "
-                                "memory: ") +
-                    why);
-}
-
 }  // namespace
 
 worker::~worker() { ::close(socket_); }
@@ -65,7 +58,7 @@ void worker::send(std::vector<iovec>& parts) {
     sent.msg_iovlen = std::min<std::size_t>(parts.size() - i, IOV_MAX);
     const ssize_t n = ::sendmsg(socket_, &sent, MSG_NOSIGNAL);
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) throw_lost(std::strerror(errno));
+    if (n < 0) throw_ended(std::strerror(errno));
     std::size_t left = static_cast<std::size_t>(n);
     for (; i < parts.size() && left >= parts[i].iov_len; ++i) left -= parts[i].iov_len;
     if (i == parts.size()) return;
@@ -86,9 +79,9 @@ bool worker::read(void* to, std::size_t n, const detail::task_context& task) {
       n -= static_cast<std::size_t>(got);
       continue;
     }
-    if (got == 0) throw_lost("end of its messages");
+    if (got == 0) throw_ended("end of its messages");
     if (errno == EINTR) continue;
-    if (errno != EAGAIN && errno != EWOULDBLOCK) throw_lost(std::strerror(errno));
+    if (errno != EAGAIN && errno != EWOULDBLOCK) throw_ended(std::strerror(errno));
     if (task.cancelled()) return false;
     if ((job_cancelled != nullptr && *job_cancelled) || detail::lane_cancelled())
       throw error("the job was cancelled");
@@ -98,7 +91,7 @@ bool worker::read(void* to, std::size_t n, const detail::task_context& task) {
       if (now - silent_since >= patience_) throw_silent();
     }
     pollfd waited{socket_, POLLIN, 0};
-    if (::poll(&waited, 1, look_every_ms) < 0 && errno != EINTR) throw_lost(std::strerror(errno));
+    if (::poll(&waited, 1, look_every_ms) < 0 && errno != EINTR) throw_ended(std::strerror(errno));
   }
   return true;
 }
@@ -106,6 +99,15 @@ bool worker::read(void* to, std::size_t n, const detail::task_context& task) {
 bool worker::is_there() const {
   char any = 0;
   return ::recv(socket_, &any, 1, MSG_PEEK | MSG_DONTWAIT) != 0;  // 0: the other end is closed
+}
+
+void worker::throw_ended(const char* why) {
+  std::string how = process_ > 0 ? server_.end_of(process_) : std::string();
+  if (how.empty())
+    how = std::string("ended in the middle of a task, see what it printed; it may have crashed, "
+                      "called os._exit or run out of memory: ") +
+          why;
+  throw worker_lost("a Python worker process " + how);
 }
 
 void worker::throw_silent() {
@@ -196,37 +198,7 @@ void worker::kill() noexcept {
 worker_pool::~worker_pool() { stop(); }
 
 std::unique_ptr<worker> worker_pool::fork_one() {
-  std::array<int, 2> ends{};
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
-    throw error(std::string("could not make a socket for a Python worker: ") +
-                std::strerror(errno));
-  auto ours = std::make_unique<worker>(ends[0], patience_);
-  constexpr int room = 1 << 20;  // fewer switches between driver and worker; a wish, not a need
-  for (const int end : ends) {
-    (void)::setsockopt(end, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
-    (void)::setsockopt(end, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
-  }
-
-  char what = 'W';
-  iovec text{&what, 1};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> space{};
-  msghdr order{};
-  order.msg_iov = &text;
-  order.msg_iovlen = 1;
-  order.msg_control = space.data();
-  order.msg_controllen = space.size();
-  cmsghdr* const rights = CMSG_FIRSTHDR(&order);
-  rights->cmsg_level = SOL_SOCKET;
-  rights->cmsg_type = SCM_RIGHTS;
-  rights->cmsg_len = CMSG_LEN(sizeof(int));
-  std::memcpy(CMSG_DATA(rights), &ends[1], sizeof(int));
-  const ssize_t sent = server_ < 0 ? -1 : ::sendmsg(server_, &order, MSG_NOSIGNAL);
-  const int why = server_ < 0 ? ENOTCONN : errno;
-  ::close(ends[1]);
-  if (sent != 1)
-    throw error(std::string("the fork server of the Python workers is gone: ") +
-                std::strerror(why));
-  return ours;
+  return std::make_unique<worker>(server_.fork_one(), patience_, server_);
 }
 
 std::unique_ptr<worker> worker_pool::take() {
@@ -241,7 +213,7 @@ std::unique_ptr<worker> worker_pool::take() {
 
 void worker_pool::give_back(std::unique_ptr<worker> idle) {
   const std::lock_guard lock(mutex_);
-  if (server_ >= 0) idle_.push_back(std::move(idle));
+  if (!stopped_) idle_.push_back(std::move(idle));
 }
 
 void worker_pool::prepare(int workers) {
@@ -251,8 +223,9 @@ void worker_pool::prepare(int workers) {
 
 void worker_pool::stop() noexcept {
   const std::lock_guard lock(mutex_);
+  stopped_ = true;
   idle_.clear();
-  if (server_ >= 0) ::close(std::exchange(server_, -1));
+  server_.stop();
 }
 
 void worker_pool::gained(std::string_view updates) {

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "fork_server.hpp"
 #include "frame.hpp"
 #include "millrace/detail/dataset/task_context.hpp"
 #include "millrace/error.hpp"
@@ -54,7 +55,9 @@ struct message {
 class worker {
  public:
   /// `patience`: a process that gives no sign of itself for so long in a task is ended; 0: never.
-  worker(int socket, std::chrono::milliseconds patience) : socket_(socket), patience_(patience) {}
+  /// `server`: what forked it, which lives longer.
+  worker(int socket, std::chrono::milliseconds patience, fork_server& server)
+      : socket_(socket), patience_(patience), server_(server) {}
   ~worker();
   worker(const worker&) = delete;
   worker& operator=(const worker&) = delete;
@@ -81,9 +84,12 @@ class worker {
   /// False: the task was cancelled meanwhile.
   bool read(void* to, std::size_t n, const detail::task_context& task);
   [[noreturn]] void throw_silent();
+  /// `why`: what is known where nobody knows how it ended.
+  [[noreturn]] void throw_ended(const char* why);
 
   int socket_;
   std::chrono::milliseconds patience_;
+  fork_server& server_;
   pid_t process_ = 0;  // 0: it has not said yet
   std::string buffer_;
 };
@@ -114,7 +120,8 @@ class worker_pool {
   std::unique_ptr<worker> fork_one();
 
   std::mutex mutex_;
-  int server_;
+  fork_server server_;
+  bool stopped_ = false;
   const std::chrono::milliseconds patience_;  // with a worker that is busy
   std::vector<std::unique_ptr<worker>> idle_;
   std::vector<std::string> gained_;

@@ -134,6 +134,19 @@ def test_a_worker_that_ended_between_two_jobs_is_not_asked(sc):
     assert workers.isdisjoint(worker for _, worker in again)
 
 
+@pytest.mark.parametrize("end, words", [
+    (lambda: os.kill(os.getpid(), signal.SIGSEGV), r"was ended by signal 11 \(SIGSEGV\) in the"),
+    (lambda: os.kill(os.getpid(), signal.SIGKILL), r"was ended by signal 9 \(SIGKILL\) .*memory"),
+    (lambda: os._exit(3), "ended with exit status 3 in the middle of a task"),
+    # Closed, and then as good as gone, but not ended.
+    (lambda: (os.closerange(3, 100), threading.Event().wait()), "ended in the middle of a task"),
+], ids=["crash", "kill", "exit", "hidden"])
+def test_how_a_worker_ended_is_named(sc, end, words):
+    with pytest.raises(Py4JJavaError, match="a Python worker process " + words):
+        sc.parallelize([1], 1).map(lambda x: end()).collect()
+    assert sc.parallelize([1, 2]).map(lambda x: x + 1).collect() == [2, 3]
+
+
 def test_a_function_that_exits_says_where(sc):
     def leaves(x):
         raise SystemExit("enough")
