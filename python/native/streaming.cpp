@@ -81,16 +81,19 @@ class streaming {
     return {detail::receiver_stream(core(), detail::row_type_of<std::string_view>(),
                                     source.make_port())};
   }
-  stream text_files(std::string directory, bool new_files_only, bool recursive) {
-    return {detail::text_directory(core(), {std::move(directory), new_files_only, recursive})};
+  stream text_files(std::string directory, bool new_files_only, bool recursive,
+                    bool may_be_missing) {
+    return {detail::text_directory(
+        core(), {std::move(directory), new_files_only, recursive, may_be_missing})};
   }
   stream file_paths(std::string directory, bool new_files_only, bool recursive) {
     return {text_of_paths(
         detail::path_directory(core(), {std::move(directory), new_files_only, recursive}))};
   }
-  /// Records as bytes.
+  /// Records as bytes. As in Spark, the directory may come later.
   stream record_files(std::string directory, std::int64_t length) {
-    return {pickled_stream(detail::record_directory(core(), {std::move(directory)}, length))};
+    return {pickled_stream(detail::record_directory(
+        core(), {.directory = std::move(directory), .may_be_missing = true}, length))};
   }
   /// What an object of `millrace.Receiver` stores, a frame a row.
   stream receiver(std::string name, py::object of) {
@@ -290,7 +293,8 @@ void bind_streaming(py::module_& m) {
       .def_property_readonly("engine", &streaming::engine)
       .def("socket", &streaming::socket)
       .def("text_files", &streaming::text_files, py::arg("directory"),
-           py::arg("new_files_only") = true, py::arg("recursive") = false)
+           py::arg("new_files_only") = true, py::arg("recursive") = false,
+           py::arg("may_be_missing") = false)
       .def("file_paths", &streaming::file_paths)
       .def("record_files", &streaming::record_files)
       .def("receiver", &streaming::receiver)

@@ -333,6 +333,17 @@ def test_text_file_stream(stepped, tmp_path):
     assert lines == [[], ["a", "b"], []] and records == [[], [b"a\n", b"b\n"], []]
 
 
+def test_directories_may_come_later(stepped, tmp_path):
+    lines = stepped.keep(stepped.ssc.textFileStream(str(tmp_path / "in")))
+    records = stepped.keep(stepped.ssc.binaryRecordsStream(str(tmp_path / "in"), 2))
+    stepped.ssc.start()
+    stepped.ssc._step()
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "new").write_text("a\nb\n")
+    stepped.ssc._step(2)
+    assert lines == [[], ["a", "b"], []] and records == [[], [b"a\n", b"b\n"], []]
+
+
 def test_a_failed_batch_is_reported_and_the_next_goes_on(stepped, capfd):
     got = []
 

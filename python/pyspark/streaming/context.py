@@ -91,7 +91,9 @@ class StreamingContext(Batches):
         return self._input("socketTextStream", self._native.socket, hostname, port)
 
     def textFileStream(self, directory):
-        return self._input("textFileStream", self._native.text_files, local_path(directory))
+        # As in Spark, the directory may come later.
+        return self._input("textFileStream", self._native.text_files, local_path(directory), True,
+                           False, True)
 
     def binaryRecordsStream(self, directory, recordLength):
         return self._input("binaryRecordsStream", self._native.record_files, local_path(directory),

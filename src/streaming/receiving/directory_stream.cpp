@@ -146,7 +146,7 @@ class directory_stream_node final : public input_stream, public replayable_input
         any = false;
         // No directory of that depth, or none yet that a glob names.
         const bool glob = !literal && directory.find_first_of("*?[{") != std::string::npos;
-        if (depth == 0 && !glob) throw;
+        if (depth == 0 && !glob && !options_.may_be_missing) throw;
       }
       for (file_info& file : level) {
         if (unfinished(file.path) || in_hidden_directory(file.path, base)) continue;
@@ -184,7 +184,9 @@ class directory_stream_node final : public input_stream, public replayable_input
 }  // namespace
 
 directory_options directory_of(std::string directory, file_stream_options options) {
-  directory_options o{std::move(directory), options.new_files_only, options.recursive};
+  directory_options o{.directory = std::move(directory),
+                      .new_files_only = options.new_files_only,
+                      .recursive = options.recursive};
   if (options.filter != nullptr) {
     using filter = std::function<bool(const std::string&)>;
     o.filter = keep_function(std::move(options.filter));

@@ -14,6 +14,7 @@ struct directory_options {
   std::string directory;
   bool new_files_only = true;
   bool recursive = false;
+  bool may_be_missing = false;  // it may come later; else a stream without it fails
   function_state filter{};
   bool (*wanted)(const void* filter, const std::string& path) = nullptr;  // null: all
   /// Of whoever reads the files.
