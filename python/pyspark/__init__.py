@@ -10,6 +10,7 @@ from pyspark.statcounter import StatCounter
 from pyspark.status import SparkJobInfo, SparkStageInfo, StatusTracker
 from pyspark.storagelevel import StorageLevel
 from pyspark.profiler import BasicProfiler, Profiler
+from pyspark.serializers import CPickleSerializer, MarshalSerializer
 from pyspark.taskcontext import BarrierTaskContext, BarrierTaskInfo, TaskContext
 from pyspark.context import SparkContext
 from pyspark.util import InheritableThread, inheritable_thread_target
@@ -17,7 +18,7 @@ from pyspark.util import InheritableThread, inheritable_thread_target
 __all__ = [
     "SparkConf", "SparkContext", "SparkFiles", "RDD", "StorageLevel", "Broadcast", "Accumulator",
     "AccumulatorParam", "TaskContext", "BarrierTaskContext", "BarrierTaskInfo", "RDDBarrier",
-    "StatCounter", "StatusTracker", "SparkJobInfo", "SparkStageInfo", "Profiler", "BasicProfiler",
+    "MarshalSerializer", "CPickleSerializer", "StatCounter", "StatusTracker", "SparkJobInfo", "SparkStageInfo", "Profiler", "BasicProfiler",
     "InheritableThread", "inheritable_thread_target", "__version__",
 ]
 

@@ -6,6 +6,8 @@ import pickle
 import cloudpickle
 from types import GenericAlias
 
+from pyspark.errors import java_error
+
 _in_worker = {}  # path -> value
 
 
@@ -60,9 +62,14 @@ class Broadcast:
 
     def _check(self):
         if self._path is None:
-            raise Exception("Broadcast can only be destroyed once, in the driver")
+            raise _destroyed("destroy")
 
     def __reduce__(self):
         if self._path is None:
-            raise Exception("Broadcast variable has been destroyed")
+            raise _destroyed("runJob")
         return Broadcast, (self._path,)
+
+
+def _destroyed(method):
+    return java_error(method, "org.apache.spark.SparkException: Attempted to use Broadcast after it "
+                      "was destroyed")

@@ -1,5 +1,7 @@
 import os
 
+from pyspark.errors import PySparkRuntimeError
+
 _HOME = "spark.home"
 
 
@@ -15,7 +17,7 @@ class SparkConf:
                 self._conf[name] = value
 
     def set(self, key, value):
-        self._conf[key] = _text(value)
+        self._conf[key] = str(value)
         return self
 
     def setIfMissing(self, key, value):
@@ -34,7 +36,8 @@ class SparkConf:
 
     def setExecutorEnv(self, key=None, value=None, pairs=None):
         if (key is not None and pairs is not None) or (key is None and pairs is None):
-            raise Exception("Either pass one key-value pair or a list of pairs")
+            raise PySparkRuntimeError("[KEY_VALUE_PAIR_REQUIRED] Key-value pair or a list of pairs "
+                                      "is required.")
         for name, text in pairs if pairs is not None else [(key, value)]:
             self.set("spark.executorEnv." + name, text)
         return self
@@ -56,6 +59,10 @@ class SparkConf:
     def toDebugString(self):
         return "\n".join(f"{key}={value}" for key, value in sorted(self._conf.items()))
 
+    def _is(self, key, default=False):
+        """Whether it says yes, in any letters, as Spark's JVM reads it."""
+        return self._conf.get(key, str(default)).lower() == "true"
+
     def _copy(self):
         copy = SparkConf(False)
         copy._conf = dict(self._conf)
@@ -63,9 +70,3 @@ class SparkConf:
 
     def __repr__(self):
         return f"<SparkConf with {len(self._conf)} settings>"
-
-
-def _text(value):
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(value)

@@ -21,7 +21,8 @@ from pyspark import accumulators, steps
 from pyspark.barrier import MeetingPoint
 from pyspark.broadcast import Broadcast
 from pyspark.conf import SparkConf
-from pyspark.errors import job_failed, needs_jvm
+from pyspark.errors import (Py4JJavaError, PySparkRuntimeError, java_error, job_failed,
+                            needs_jvm)
 from pyspark.profiler import BasicProfiler, Profiled, ProfilerCollector
 from pyspark.rdd import RDD, PipelinedRDD
 from pyspark.saving import local_path, rows_in
@@ -32,7 +33,7 @@ from pyspark.typed import hash_in_words, hash_of_workers
 from pyspark.version import __version__
 
 INSIDE = (
-    "It appears that you are attempting to reference SparkContext from a broadcast variable, "
+    "[CONTEXT_ONLY_VALID_ON_DRIVER] It appears that you are attempting to reference SparkContext from a broadcast variable, "
     "action, or transformation. SparkContext can only be used on the driver, not in code that it "
     "run on workers. For more information, see SPARK-5063."
 )
@@ -81,7 +82,7 @@ class SparkContext:
             raise ValueError("You are trying to pass an insecure Py4j gateway to Spark. This is not "
                              "allowed as it is a security risk.")
         if TaskContext.get() is not None and (
-                conf is None or conf.get("spark.executor.allowSparkContext", "false") != "true"):
+                conf is None or not conf._is("spark.executor.allowSparkContext")):
             raise Exception("SparkContext should only be created and accessed on the driver.")
         with SparkContext._lock:
             active = SparkContext._active_spark_context
@@ -127,8 +128,7 @@ class SparkContext:
         self.startTime = int(time.time() * 1000)
         self.applicationId = f"local-{self.startTime}"
         self._conf.setIfMissing("spark.app.id", self.applicationId)
-        self._validate_output = self._conf.get("spark.hadoop.validateOutputSpecs",
-                                               "true") != "false"
+        self._validate_output = self._conf._is("spark.hadoop.validateOutputSpecs", True)
 
         self._local = threading.local()
         self._rdd_ids = 0
@@ -137,7 +137,7 @@ class SparkContext:
         self.pythonExec = os.environ.get("PYSPARK_PYTHON", sys.executable)
         self.pythonVer = "%d.%d" % sys.version_info[:2]
         self.profiler_collector = self._profiles = None
-        if self._conf.get("spark.python.profile", "false") == "true":
+        if self._conf._is("spark.python.profile"):
             self.profiler_collector = self._profiles = ProfilerCollector(
                 profiler_cls or BasicProfiler, self._conf.get("spark.python.profile.dump"))
         self._added = []
@@ -204,7 +204,7 @@ class SparkContext:
         # What the engine needs to know to put keys where workers would; None: it does not do so.
         known = hash_of_workers(env)
         self._hash_in_words = hash_in_words(known, env)
-        recognises = self._conf.get("spark.millrace.recognise", "true") != "false"
+        recognises = self._conf._is("spark.millrace.recognise", True)
         self._knows_functions = known if self._profiles is None and recognises else None
         server = os.path.join(os.path.dirname(os.path.abspath(frames.__file__)), "fork_server.py")
         with theirs:
@@ -271,14 +271,11 @@ class SparkContext:
     def _pickled(self, task):
         try:
             return frames.dumps(task)
-        except pickle.PickleError:
+        except (pickle.PickleError, Py4JJavaError):
             raise
         except Exception as failure:
-            text = str(failure)
-            if "SPARK-5063" in text:
-                raise
             raise pickle.PicklingError(
-                f"Could not serialize object: {type(failure).__name__}: {text}") from failure
+                f"Could not serialize object: {type(failure).__name__}: {failure}") from failure
 
     def _task(self, source, made, inputs, gives_frames):
         return Task(source, made, inputs, gives_frames, self._python_paths, self._properties())
@@ -318,10 +315,10 @@ class SparkContext:
         return os.path.join(self._checkpoint_dir, f"rdd-{rdd_id}")
 
     def __reduce__(self):
-        raise Exception(INSIDE)
+        raise PySparkRuntimeError(INSIDE)
 
     def __getnewargs__(self):
-        raise Exception(INSIDE)
+        raise PySparkRuntimeError(INSIDE)
 
     def __enter__(self):
         return self
@@ -386,8 +383,9 @@ class SparkContext:
     def setLogLevel(self, logLevel):
         if logLevel.upper() not in ("ALL", "DEBUG", "ERROR", "FATAL", "INFO", "OFF", "TRACE",
                                     "WARN"):
-            raise ValueError(f"Supplied level {logLevel} did not match one of: "
-                             "ALL,DEBUG,ERROR,FATAL,INFO,OFF,TRACE,WARN")
+            raise java_error("setLogLevel", "java.lang.IllegalArgumentException: requirement "
+                             f"failed: Supplied level {logLevel} did not match one of: "
+                             "ALL,DEBUG,ERROR,FATAL,TRACE,WARN,INFO,OFF")
 
     def stop(self):
         """Ends jobs, workers and the engine. Idempotent."""
@@ -491,7 +489,7 @@ class SparkContext:
     def union(self, rdds):
         rdds = list(rdds)
         if not rdds:
-            raise ValueError("union needs at least one RDD")
+            raise IndexError("union needs at least one RDD")
         first = rdds[0]
         if len(rdds) == 1:
             return first
@@ -511,8 +509,6 @@ class SparkContext:
     # ---- shared variables and files
 
     def broadcast(self, value):
-        if isinstance(value, RDD):
-            raise Exception("broadcast: an RDD can't be broadcast; collect it first")
         descriptor, path = tempfile.mkstemp(prefix="broadcast-", dir=self._temp_dir)
         os.close(descriptor)
         return Broadcast._of(value, path)

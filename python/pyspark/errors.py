@@ -45,10 +45,18 @@ class PySparkPicklingError(PySparkException, pickle.PicklingError):
     pass
 
 
+_TRACEBACK = "Traceback (most recent call last):"
+
+
+def java_error(method, text):
+    """What Spark's JVM throws, `text` with its class, out of a method of Spark's."""
+    return Py4JJavaError(f"An error occurred while calling {method}.\n: {text}")
+
+
 def job_failed(text):
-    return Py4JJavaError(
-        "An error occurred while running a job.\n"
-        ": org.apache.spark.SparkException: Job aborted due to stage failure: " + text)
+    text = text.replace(_TRACEBACK, "org.apache.spark.api.python.PythonException: " + _TRACEBACK, 1)
+    return java_error("runJob", "org.apache.spark.SparkException: Job aborted due to stage failure: "
+                      + text)
 
 
 def needs_jvm(what):

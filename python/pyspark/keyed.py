@@ -162,8 +162,8 @@ class KeyedOperations:
             "repartitionAndSortWithinPartitions", steps.SortByKey(keyfunc, ascending), True)
 
     def sampleByKey(self, withReplacement, fractions, seed=None):
-        if any(fraction < 0 for fraction in fractions.values()):
-            raise ValueError("Fractions must be nonnegative.")
+        for fraction in fractions.values():
+            assert fraction >= 0.0, "Negative fraction value: %s" % fraction
         return self._then("sampleByKey", SampleByKey(withReplacement, fractions, new_seed(seed)),
                           True)
 

@@ -58,12 +58,7 @@ class NumberOperations:
     def _even_buckets(self, n):
         """Bounds of n buckets, or (bounds, count) where one value fills one bucket."""
         known = self.filter(_is_number)
-        try:
-            low, high = known.map(_twice).reduce(_widen)
-        except ValueError as failure:
-            if "empty" in str(failure):
-                raise ValueError("can not generate buckets from empty RDD")
-            raise
+        low, high = known.map(_twice).reduce(_widen)
         if low == high or n == 1:
             return (low, high), known.count()
         try:

@@ -8,10 +8,10 @@ from types import GenericAlias
 
 from millrace import frames
 from millrace.task import Task
-from py4j.protocol import Py4JJavaError
 
 from pyspark import steps
 from pyspark.barrier import InBarrier
+from pyspark.errors import PySparkRuntimeError, java_error
 from pyspark.keyed import KeyedOperations
 from pyspark.lineage import tree_of
 from pyspark.numbers_of import BoundedFloat, NumberOperations
@@ -29,8 +29,10 @@ _KINDS = {"parallelize": "ParallelCollectionRDD", "emptyRDD": "EmptyRDD", "union
           "cartesian": "CartesianRDD", "coalesce": "CoalescedRDD", "socketTextStream": "BlockRDD"}
 _LARGEST_SAMPLE = sys.maxsize - int(10.0 * sys.maxsize ** 0.5)
 
+_EMPTY = "Can not reduce() empty RDD"
+
 NESTED = (
-    "It appears that you are attempting to broadcast an RDD or reference an RDD from an action or "
+    "[RDD_TRANSFORM_ONLY_VALID_ON_DRIVER] It appears that you are attempting to broadcast an RDD or reference an RDD from an action or "
     "transformation. RDD transformations and actions can only be invoked by the driver, not "
     "inside of other transformations; for example, rdd1.map(lambda x: rdd2.values.count() * x) is "
     "invalid because the values transformation and count action cannot be performed inside of the "
@@ -251,10 +253,10 @@ class RDD(TypedRows, KeyedOperations, NumberOperations, SavingOperations):
         return "ShuffledRDD" if shuffled else "MapPartitionsRDD"
 
     def __reduce__(self):
-        raise Exception(NESTED)
+        raise PySparkRuntimeError(NESTED)
 
     def __getnewargs__(self):
-        raise Exception(NESTED)
+        raise PySparkRuntimeError(NESTED)
 
     # ---- keeping it
 
@@ -263,8 +265,8 @@ class RDD(TypedRows, KeyedOperations, NumberOperations, SavingOperations):
 
     def persist(self, storageLevel=StorageLevel.MEMORY_ONLY):
         if self._level != StorageLevel.NONE and storageLevel != self._level:
-            raise Py4JJavaError("java.lang.UnsupportedOperationException: Cannot change storage "
-                                "level of an RDD after it was already assigned a level")
+            raise java_error("persist", "java.lang.UnsupportedOperationException: Cannot change "
+                             "storage level of an RDD after it was already assigned a level")
         self._level = storageLevel
         self.is_cached = storageLevel != StorageLevel.NONE
         self._keep(self.is_cached)
@@ -288,7 +290,8 @@ class RDD(TypedRows, KeyedOperations, NumberOperations, SavingOperations):
     def checkpoint(self):
         """Saved by the next action, under the directory of `SparkContext.setCheckpointDir`."""
         if self.ctx._checkpoint_dir is None:
-            raise Exception("Checkpoint directory has not been set in the SparkContext")
+            raise java_error("checkpoint", "org.apache.spark.SparkException: Checkpoint directory "
+                             "has not been set in the SparkContext")
         self.is_checkpointed = True
         self._checkpoint = self._checkpoint or "reliable"
         self.ctx._checkpoints_wanted = True
@@ -361,9 +364,9 @@ class RDD(TypedRows, KeyedOperations, NumberOperations, SavingOperations):
 
     def randomSplit(self, weights, seed=None):
         if any(weight < 0.0 for weight in weights):
-            raise ValueError("Weights must be nonnegative.")
+            raise ValueError("Weights must be nonnegative")
         if sum(weights) <= 0.0:
-            raise ValueError("Sum of weights must be positive.")
+            raise ValueError("Sum of weights must be positive")
         bounds = [0.0]
         for weight in weights:
             bounds.append(bounds[-1] + weight / float(sum(weights)))
@@ -507,7 +510,7 @@ class RDD(TypedRows, KeyedOperations, NumberOperations, SavingOperations):
         parts = [part for rows in self._results("reduce", steps.Reduce(f)) for part in rows]
         f = fail_on_stopiteration(f)
         if not parts:
-            raise ValueError("Can not reduce() empty RDD")
+            raise ValueError(_EMPTY)
         result = parts[0]
         for part in parts[1:]:
             result = f(result, part)
@@ -591,8 +594,10 @@ class RDD(TypedRows, KeyedOperations, NumberOperations, SavingOperations):
         return self.getNumPartitions() == 0 or not self.take(1)
 
     def top(self, num, key=None):
-        parts = [row for (rows,) in self._results("top", steps.Largest(num, key)) for row in rows]
-        return list(steps.nlargest(num, parts, key=key))
+        results = self._results("top", steps.Largest(num, key))
+        if not results:  # no partitions; for takeOrdered these are no rows
+            raise ValueError(_EMPTY)
+        return list(steps.nlargest(num, [row for (rows,) in results for row in rows], key=key))
 
     def takeOrdered(self, num, key=None):
         parts = [row for (rows,) in self._results("takeOrdered", steps.Smallest(num, key))

@@ -11,7 +11,7 @@ import threading
 
 from millrace import frames
 from pyspark import steps
-from pyspark.errors import Py4JJavaError, needs_jvm
+from pyspark.errors import java_error, needs_jvm
 
 _SIZE = struct.Struct("<Q")
 _CODECS = {"Gzip": (gzip.open, ".gz"), "BZip2": (bz2.open, ".bz2")}
@@ -50,13 +50,13 @@ class SavingOperations:
     def _save(self, action, path, writer, opened, ending, overwrite=False):
         path = local_path(path)
         if not path:
-            raise Py4JJavaError("java.lang.IllegalArgumentException: Can not create a Path from an "
-                                "empty string")
+            raise java_error(action, "java.lang.IllegalArgumentException: Can not create a Path "
+                             "from an empty string")
         try:
             os.makedirs(path, exist_ok=overwrite or not self.ctx._validate_output)
         except FileExistsError:
-            raise Py4JJavaError(
-                "org.apache.hadoop.mapred.FileAlreadyExistsException: Output directory "
+            raise java_error(
+                action, "org.apache.hadoop.mapred.FileAlreadyExistsException: Output directory "
                 f"file:{os.path.abspath(path)} already exists") from None
         self._then(action, writer(os.path.abspath(path), opened, ending))._run(action)
         with open(os.path.join(path, "_SUCCESS"), "wb"):

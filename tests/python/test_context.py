@@ -1,6 +1,7 @@
 """SparkContext, SparkConf and what programs share with their tasks."""
 
 import os
+import pickle
 import threading
 
 import pytest
@@ -23,7 +24,7 @@ def test_what_it_is(sc):
     assert "master=local[2]" in repr(sc)
     assert sc.statusTracker().getJobIdsForGroup() == []
     sc.setLogLevel("WARN")
-    with pytest.raises(ValueError):
+    with pytest.raises(Py4JJavaError, match="Supplied level LOUD did not match one of"):
         sc.setLogLevel("LOUD")
     with pytest.raises(RuntimeError):
         sc.show_profiles()
@@ -71,8 +72,12 @@ def test_broadcast(sc):
     shared.unpersist()
     assert sc.parallelize([1]).map(lambda k: shared.value[k]).collect() == ["x"]
     shared.destroy()
-    with pytest.raises(Exception, match="destroyed"):
-        sc.parallelize([1]).map(lambda k: shared.value[k]).collect()
+    for call in (lambda: sc.parallelize([1]).map(lambda k: shared.value[k]).collect(),
+                 shared.unpersist, shared.destroy):
+        with pytest.raises(Py4JJavaError, match="destroyed"):
+            call()
+    with pytest.raises(pickle.PicklingError, match="broadcast an RDD"):
+        sc.broadcast(sc.parallelize([1]))
     assert sc.broadcast(None).value is None
 
 
@@ -185,10 +190,10 @@ def test_conf():
     assert conf.setMaster("local").setAppName("app").get("spark.master") == "local"
     conf.setAll([("a", 1), ("b", True)]).setIfMissing("a", 2).setSparkHome("/x")
     conf.setExecutorEnv("VAR1", "value1").setExecutorEnv(pairs=[("VAR2", "2")])
-    assert conf.get("a") == "1" and conf.get("b") == "true" and conf.get("c", "d") == "d"
+    assert conf.get("a") == "1" and conf.get("b") == "True" and conf.get("c", "d") == "d"
     assert conf.contains("a") and not conf.contains("c") and ("a", "1") in conf.getAll()
     assert "spark.executorEnv.VAR1=value1" in conf.toDebugString()
-    with pytest.raises(Exception, match="Either pass"):
+    with pytest.raises(RuntimeError, match="Key-value pair or a list of pairs is required"):
         conf.setExecutorEnv("a", "b", [("c", "d")])
 
 

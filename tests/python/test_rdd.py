@@ -442,12 +442,46 @@ def test_a_dead_worker_is_replaced(sc, tmp_path):
 
 def test_references_are_refused(sc):
     rdd = sc.parallelize([1])
-    with pytest.raises(Exception, match="SPARK-5063"):
+    with pytest.raises(pickle.PicklingError, match="(?s)reference an RDD.*SPARK-5063"):
         rdd.map(lambda x: rdd.count()).collect()
-    with pytest.raises(Exception, match="SPARK-5063"):
+    with pytest.raises(pickle.PicklingError, match="(?s)reference SparkContext.*SPARK-5063"):
         rdd.map(lambda x: sc.parallelize([x])).collect()
-    with pytest.raises(Exception, match="SPARK-5063"):
+    with pytest.raises(RuntimeError, match="SPARK-5063"):
         pickle.dumps(rdd)
+
+
+def test_misuse_is_refused_as_in_spark(sc, monkeypatch):
+    monkeypatch.setattr(sc, "_checkpoint_dir", None)
+    rdd, none = sc.parallelize([1, 2], 2), sc.emptyRDD()
+    for call, kind, text in (
+            (lambda: rdd.randomSplit([-1]), ValueError, "Weights must be nonnegative"),
+            (lambda: rdd.keyBy(str).sampleByKey(False, {"1": -0.2}), AssertionError, "-0.2"),
+            (lambda: none.top(1), ValueError, "empty RDD"),
+            (lambda: sc.union([]), IndexError, ""),
+            (rdd.checkpoint, Py4JJavaError, "Checkpoint directory has not been set")):
+        with pytest.raises(kind, match=text):
+            call()
+    assert none.takeOrdered(1) == []
+
+
+def test_a_failure_can_be_asked_as_in_java(sc):
+    with pytest.raises(Py4JJavaError) as caught:
+        sc.parallelize([0], 1).map(lambda x: 1 // x).collect()
+    failure = caught.value
+    assert failure.errmsg.startswith("An error occurred while calling ")
+    thrown = failure.java_exception
+    assert thrown.getClass().getName() == "org.apache.spark.SparkException"
+    assert thrown.getMessage().startswith("Job aborted due to stage failure: ")
+    assert str(thrown) == f"org.apache.spark.SparkException: {thrown.getMessage()}"
+    cause = thrown.getCause()
+    assert cause.getClass().getSimpleName() == "PythonException" and cause.getCause() is None
+    assert cause.getMessage().startswith("Traceback") and "ZeroDivisionError" in cause.getMessage()
+    assert "PythonException: Traceback" in str(failure)
+    with pytest.raises(Py4JJavaError) as caught:
+        sc.parallelize([1], 1).saveAsTextFile("")
+    thrown = caught.value.java_exception
+    assert thrown.getClass().getSimpleName() == "IllegalArgumentException"
+    assert thrown.getCause() is None and "empty string" in thrown.getMessage()
 
 
 class Point:

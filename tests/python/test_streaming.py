@@ -176,8 +176,8 @@ def test_window_slides(stepped):
 
 def test_windows_are_multiples(stepped):
     stream = stepped.ssc.queueStream([[1]])
-    with pytest.raises(ValueError, match=r"windowDuration must be multiple of the slide duration "
-                                         r"\(1000 ms\)"):
+    with pytest.raises(ValueError, match=r"windowDuration must be multiple of the parent dstream's "
+                                         r"slide \(batch\) duration \(1000 ms\)"):
         stream.window(0.5)
     with pytest.raises(ValueError, match="slideDuration must be multiple"):
         stream.reduceByWindow(operator.add, None, 2, 1.5)
@@ -461,7 +461,7 @@ def test_get_or_create(stepped_sc, tmp_path):
     assert StreamingContext.getActiveOrCreate(None, setup) is ssc
     ssc.stop(stopSparkContext=False)
     assert StreamingContext.getActiveOrCreate(None, setup) is made[1]
-    with pytest.raises(Exception, match="setupFunc cannot be None"):
+    with pytest.raises(TypeError, match="setupFunc should be callable"):
         StreamingContext.getActiveOrCreate(None, None)
 
 

@@ -5,7 +5,7 @@ from collections import deque
 
 from millrace import frames
 from pyspark.context import SparkContext
-from pyspark.errors import Py4JJavaError, job_failed
+from pyspark.errors import java_error, job_failed
 from pyspark.rdd import RDD
 from pyspark.saving import local_path
 from pyspark.storagelevel import StorageLevel
@@ -63,7 +63,7 @@ class StreamingContext(Batches):
     @classmethod
     def getActiveOrCreate(cls, checkpointPath, setupFunc):
         if not callable(setupFunc):
-            raise Exception("setupFunc cannot be None")
+            raise TypeError("setupFunc should be callable.")
         active = cls.getActive()
         if active is not None:
             return active
@@ -142,14 +142,14 @@ class StreamingContext(Batches):
         def compute(time):
             rdds = [stream._rdd(time) for stream in dstreams]
             if None in rdds:
-                raise Py4JJavaError("org.apache.spark.SparkException: Couldn't generate RDD from "
-                                    f"parent at time {time} ms")
+                raise java_error("transform", "org.apache.spark.SparkException: Couldn't generate "
+                                 f"RDD from parent at time {time} ms")
             rdd = _an_rdd(transformFunc(rdds))
             if rdd is None:
-                raise Py4JJavaError(
-                    "org.apache.spark.SparkException: Transform function must not return null. "
-                    "Return SparkContext.emptyRDD() instead to represent no element as the result "
-                    "of transformation.")
+                raise java_error(
+                    "transform", "org.apache.spark.SparkException: Transform function must not "
+                    "return null. Return SparkContext.emptyRDD() instead to represent no element as "
+                    "the result of transformation.")
             return rdd
 
         return DStream(self, compute, dstreams)
@@ -159,9 +159,9 @@ class StreamingContext(Batches):
     def remember(self, duration):
         self._check_building()
         if self._remember_ms is not None:
-            raise Py4JJavaError("java.lang.IllegalArgumentException: requirement failed: Remember "
-                                f"duration already set as {self._remember_ms} ms. Cannot set it "
-                                f"again.")
+            raise java_error("remember", "java.lang.IllegalArgumentException: requirement failed: "
+                             f"Remember duration already set as {self._remember_ms} ms. Cannot set "
+                             "it again.")
         self._remember_ms = int(duration * 1000)
 
     def checkpoint(self, directory):
@@ -176,11 +176,11 @@ class StreamingContext(Batches):
         if self._native.state == ACTIVE:
             return
         if self._native.state == STOPPED:
-            raise Py4JJavaError("java.lang.IllegalStateException: StreamingContext has already "
-                                "been stopped")
+            raise java_error("start", "java.lang.IllegalStateException: StreamingContext has "
+                             "already been stopped")
         if StreamingContext.getActive() is not None:
-            raise Py4JJavaError("java.lang.IllegalStateException: Only one StreamingContext may be "
-                                "started in this JVM")
+            raise java_error("start", "java.lang.IllegalStateException: Only one StreamingContext "
+                             "may be started in this JVM")
         if not self._outputs:
             raise _requirement("No output operations registered, so nothing to execute")
         if self._demands_directory and self._sc._checkpoint_dir is None and \
@@ -207,8 +207,8 @@ class StreamingContext(Batches):
         """Whether it has stopped; raises what a batch raised."""
         while True:
             if self._errors:
-                raise Py4JJavaError("An error occurred while calling awaitTermination.\n"
-                                    ": org.apache.spark.SparkException: " + self._errors[0])
+                raise java_error("awaitTermination",
+                                 "org.apache.spark.SparkException: " + self._errors[0])
             step = min(timeout, 0.05)
             if self._sc._call(self._native.await_for, max(step, 0)):
                 return True
@@ -247,10 +247,10 @@ class StreamingContext(Batches):
     def _check_building(self):
         state = self._native.state
         if state != INITIALIZED:
-            raise Py4JJavaError(
-                "java.lang.IllegalStateException: Adding new inputs, transformations, and output "
-                f"operations after {'starting' if state == ACTIVE else 'stopping'} a context is "
-                "not supported")
+            raise java_error(
+                "register", "java.lang.IllegalStateException: Adding new inputs, transformations, "
+                f"and output operations after {'starting' if state == ACTIVE else 'stopping'} a "
+                "context is not supported")
 
     def _add_output(self, stream, function):
         self._check_building()
@@ -317,4 +317,4 @@ class _Handle:
 
 
 def _requirement(text):
-    return Py4JJavaError("java.lang.IllegalArgumentException: requirement failed: " + text)
+    return java_error("start", "java.lang.IllegalArgumentException: requirement failed: " + text)

@@ -4,7 +4,7 @@ import operator
 from types import GenericAlias
 
 from pyspark import steps
-from pyspark.errors import Py4JJavaError
+from pyspark.errors import java_error
 from pyspark.partitioning import portable_hash
 from pyspark.rdd import RDD
 from pyspark.resultiterable import ResultIterable
@@ -277,10 +277,10 @@ class DStream:
     def checkpoint(self, interval):
         self._ssc._check_building()
         if int(interval * 1000) % self._slide != 0:
-            raise Py4JJavaError(
-                "java.lang.IllegalArgumentException: requirement failed: The checkpoint interval "
-                f"has been set to {int(interval * 1000)} ms which is not a multiple of its slide "
-                f"duration {self._slide} ms")
+            raise java_error(
+                "checkpoint", "java.lang.IllegalArgumentException: requirement failed: The "
+                f"checkpoint interval has been set to {int(interval * 1000)} ms which is not a "
+                f"multiple of its slide duration {self._slide} ms")
         self.is_checkpointed = True
         self._wants_directory = True
         return self.persist(StorageLevel.MEMORY_ONLY)
@@ -289,8 +289,8 @@ class DStream:
         """The RDDs of all times from `begin` to `end`, both included, as far as there were
         batches."""
         if self._ssc._at_ms is None:
-            raise Py4JJavaError("org.apache.spark.SparkException: this DStream has not been "
-                                "initialized")
+            raise java_error("slice", "org.apache.spark.SparkException: this DStream has not been "
+                             "initialized")
         zero = self._ssc._zero
         first, last = ((milliseconds_of(when) - zero) // self._slide * self._slide + zero
                        for when in (begin, end))
@@ -310,8 +310,8 @@ class DStream:
     def _check_window(self, window, slide):
         for name, duration in (("windowDuration", window), ("slideDuration", slide)):
             if duration is not None and int(duration * 1000) % self._slide != 0:
-                raise ValueError("%s must be multiple of the slide duration (%d ms)"
-                                 % (name, self._slide))
+                raise ValueError("%s must be multiple of the parent dstream's slide (batch) "
+                                 "duration (%d ms)" % (name, self._slide))
 
     def window(self, windowDuration, slideDuration=None):
         from pyspark.streaming.windows import WindowedDStream
@@ -403,8 +403,8 @@ def _an_rdd(rdd):
 
 def _check_same_slide(streams):
     if len({stream._slide for stream in streams}) > 1:
-        raise Py4JJavaError("java.lang.IllegalArgumentException: requirement failed: Some of the "
-                            "DStreams have different slide durations")
+        raise java_error("transform", "java.lang.IllegalArgumentException: requirement failed: Some "
+                         "of the DStreams have different slide durations")
 
 
 def _with_none(x):
