@@ -1,5 +1,7 @@
 """What travels to a worker: the steps of a task."""
 
+import sys
+
 from pyspark.fusing import runnable
 
 
@@ -24,5 +26,26 @@ class Task:
         return rows
 
     def __reduce__(self):
-        return Task, (self.source, self.steps, self.inputs, self.gives_frames, self.paths,
-                      self.properties)
+        return _told, (_Paths(self.paths), self.source, self.steps, self.inputs, self.gives_frames,
+                       self.properties)
+
+
+class _Paths:
+    """Known in a worker before the functions are read, whose modules may lie there."""
+
+    def __init__(self, paths):
+        self.paths = paths
+
+    def __reduce__(self):
+        return _found, (self.paths,)
+
+
+def _found(paths):
+    for path in paths:
+        if path not in sys.path:
+            sys.path.insert(1, path)
+    return paths
+
+
+def _told(paths, source, steps, inputs, gives_frames, properties):
+    return Task(source, steps, inputs, gives_frames, paths, properties)

@@ -102,9 +102,6 @@ def run_task(driver, partition, attempt, stage, number, function):
     bad_records.driver = driver
     task = frames.loads(function)
     taskcontext.begin(partition, attempt, stage, number, task.properties)
-    for path in task.paths:
-        if path not in sys.path:
-            sys.path.insert(1, path)
     inputs = [driver.frames(number) if unicode is None else driver.rows(number, unicode)
               for number, unicode in enumerate(task.inputs)]
     rows = task.run(partition, inputs)

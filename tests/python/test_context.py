@@ -3,6 +3,7 @@
 import os
 import pickle
 import threading
+import zipfile
 
 import pytest
 from py4j.protocol import Py4JJavaError
@@ -139,6 +140,14 @@ def test_files(sc, tmp_path):
 
     assert sc.parallelize([1]).map(greet).collect() == ["Hello"]
     assert os.path.isdir(SparkFiles.getRootDirectory())
+
+
+def test_functions_of_a_zipped_module(sc, tmp_path):
+    with zipfile.ZipFile(tmp_path / "packed.zip", "w") as packed:
+        packed.writestr("module_in_zip.py", "def more(x):\n    return x + 1\n")
+    sc.addPyFile(str(tmp_path / "packed.zip"))
+    import module_in_zip
+    assert sc.parallelize([1, 2]).map(module_in_zip.more).collect() == [2, 3]
 
 
 def test_properties_and_groups(sc):
