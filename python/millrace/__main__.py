@@ -4,17 +4,14 @@ import os
 import sys
 
 from millrace import drop_in
+from millrace.submitting import Misuse, options_of
 
 HELP = """\
-millrace submit [--master M] [--name N] [--conf NAME=VALUE] [--py-files A,B] app.py [argument...]
-                        run a program written for pyspark
+millrace submit [--master M] [--name N] [--conf NAME=VALUE] [--properties-file FILE]
+                [--py-files A,B] [--files A,B] [--archives A,B] app.py [argument...]
+                        run a program written for pyspark; other options of spark-submit are settings
 millrace pyspark-path   print what goes on PYTHONPATH so that plain python3 runs such programs
 """
-
-# Options of spark-submit that say where to run; there is one machine here.
-IGNORED = ("--deploy-mode", "--driver-memory", "--executor-memory", "--executor-cores",
-           "--num-executors", "--total-executor-cores", "--packages", "--jars", "--queue",
-           "--files", "--driver-java-options", "--repositories", "--properties-file")
 
 
 def main(arguments):
@@ -29,29 +26,14 @@ def main(arguments):
 
 
 def submit(arguments):
-    settings = {}
-    while arguments and arguments[0].startswith("--"):
-        option, _, value = arguments.pop(0).partition("=")
-        if not value:
-            if not arguments:
-                print(f"millrace: {option} wants a value", file=sys.stderr)
-                return 2
-            value = arguments.pop(0)
-        if option == "--master":
-            settings["spark.master"] = value
-        elif option == "--name":
-            settings["spark.app.name"] = value
-        elif option == "--conf":
-            name, _, value = value.partition("=")
-            settings[name] = value
-        elif option == "--py-files":
-            settings["spark.submit.pyFiles"] = value
-        elif option not in IGNORED:
-            print(f"millrace: there is no option {option} (see millrace help)", file=sys.stderr)
-            return 2
-    if not arguments:
-        print("millrace: submit wants a program (see millrace help)", file=sys.stderr)
+    try:
+        settings, arguments = options_of(arguments)
+        if not arguments:
+            raise Misuse("submit wants a program")
+    except Misuse as why:
+        print(f"millrace: {why} (see millrace help)", file=sys.stderr)
         return 2
+    settings.setdefault("spark.app.name", os.path.basename(arguments[0]))
     environment = dict(os.environ)
     environment.setdefault("PYTHONHASHSEED", "0")
     environment["PYTHONPATH"] = os.pathsep.join(

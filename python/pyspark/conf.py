@@ -1,4 +1,4 @@
-import os
+from millrace import submitting
 
 from pyspark.errors import PySparkRuntimeError
 
@@ -11,10 +11,7 @@ class SparkConf:
     def __init__(self, loadDefaults=True, _jvm=None, _jconf=None):
         self._conf = {}
         if loadDefaults:
-            # What `millrace submit` was given.
-            for pair in filter(None, os.environ.get("MILLRACE_SUBMIT_CONF", "").split("\n")):
-                name, _, value = pair.partition("=")
-                self._conf[name] = value
+            self._conf.update(submitting.given())
 
     def set(self, key, value):
         self._conf[key] = str(value)

@@ -102,8 +102,6 @@ class SparkContext:
 
     def _begin(self, master, app_name, home, py_files, environment, conf, serializer,
                profiler_cls):
-        import _millrace
-
         frame = sys._getframe(2)
         self._made_by = f"__init__ at {frame.f_code.co_filename}:{frame.f_lineno} "
         self._conf = conf._copy() if conf is not None else SparkConf()
@@ -161,8 +159,7 @@ class SparkContext:
         stepped = self._conf.get("spark.streaming.clock") == "manual"
         try:
             self._load_stores()
-            self._engine = _millrace.Engine(self.appName, _here(self.master),
-                                            self._conf.getAll(), stepped)
+            self._engine = self._made_engine(stepped)
             self._start_workers()
         except BaseException:
             shutil.rmtree(self._temp_dir, ignore_errors=True)
@@ -170,11 +167,21 @@ class SparkContext:
         self._running = True
         for path in py_files or ():
             self.addPyFile(path)
-        for path in filter(None, self._conf.get("spark.submit.pyFiles", "").split(",")):
-            self.addPyFile(path)
+        for name, add in (("spark.submit.pyFiles", self.addPyFile), ("spark.files", self.addFile),
+                          ("spark.archives", self.addArchive)):
+            for path in filter(None, self._conf.get(name, "").split(",")):
+                add(path)
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, self._interrupted)
         atexit.register(self._at_exit)
+
+    def _made_engine(self, stepped):
+        import _millrace
+        try:
+            return _millrace.Engine(self.appName, _here(self.master), self._conf.getAll(), stepped)
+        except _millrace.UsageError as misuse:
+            raise java_error("None.org.apache.spark.api.java.JavaSparkContext",
+                             f"org.apache.spark.SparkException: {misuse}") from None
 
     def _load_stores(self):
         """What is of no use to most programs, and large."""
@@ -538,8 +545,9 @@ class SparkContext:
         importlib.invalidate_caches()
 
     def addArchive(self, path):
-        path = local_path(path)
-        target = os.path.join(self._files, os.path.basename(path))
+        """It is unpacked where SparkFiles are, under its name, or what follows a "#"."""
+        path, _, name = local_path(path).partition("#")
+        target = os.path.join(self._files, name or os.path.basename(path))
         shutil.unpack_archive(path, target)
         self._archives.append(target)
 

@@ -7,8 +7,11 @@ import re
 import signal
 import subprocess
 import sys
+import zipfile
 
 import pytest
+
+from pyspark import SparkConf
 
 HERE = pathlib.Path(__file__).parent
 BIN = pathlib.Path(os.environ["MILLRACE_BIN"])
@@ -69,6 +72,36 @@ def test_submit_says_what_it_wants():
         assert done.returncode and text in done.stderr
     shown = subprocess.run([BIN / "millrace", "help"], capture_output=True, text=True)
     assert shown.returncode == 0 and "millrace submit" in shown.stdout
+
+
+def test_files_of_submit(tmp_path):
+    program = tmp_path / "files.py"
+    (tmp_path / "data.txt").write_text("data")
+    (tmp_path / "settings").write_text("# of Spark's\nspark.a  from the file\nspark.b=file\n\n"
+                                       "spark.executor.memory: 3g\n")
+    with zipfile.ZipFile(tmp_path / "packed.zip", "w") as packed:
+        packed.writestr("inside.txt", "packed")
+    program.write_text(
+        "from pyspark import SparkContext, SparkFiles\n"
+        "sc = SparkContext()\n"
+        "def text(name):\n"
+        "    return open(SparkFiles.get(name)).read()\n"
+        "print(text('data.txt'), *sc.parallelize(['data.txt', 'as/inside.txt']).map(text).collect())\n"
+        "conf = sc.getConf()\n"
+        "print(*[conf.get(f'spark.{name}') for name in ('a', 'b', 'executor.memory', 'app.name')])\n")
+    done = subprocess.run(
+        [BIN / "millrace", "submit", "--verbose", "-c", "spark.b=given", "--properties-file",
+         tmp_path / "settings", "--files", tmp_path / "data.txt", "--class", "None", "--archives",
+         f"{tmp_path}/packed.zip#as", "--driver-cores", "1", program], capture_output=True, text=True)
+    assert done.stdout == "data data packed\nfrom the file given 3g files.py\n", done.stderr
+
+
+def test_arguments_that_programs_give_to_pyspark(monkeypatch):
+    monkeypatch.setenv("PYSPARK_SUBMIT_ARGS", "--master local[3] --packages 'a:b:1' pyspark-shell")
+    assert SparkConf().get("spark.master") == "local[3]"
+    monkeypatch.setenv("PYSPARK_SUBMIT_ARGS", "--mastre local pyspark-shell")
+    with pytest.raises(ValueError, match="PYSPARK_SUBMIT_ARGS: there is no option --mastre"):
+        SparkConf()
 
 
 def test_settings_of_submit(tmp_path):
