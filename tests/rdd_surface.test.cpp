@@ -1,6 +1,7 @@
 // Every member of a dataset, written as a user writes it: this must compile, and run.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <filesystem>
 #include <map>
 #include <unordered_map>
@@ -16,6 +17,12 @@ struct click {
   std::string user;
   int times;
   auto operator<=>(const click&) const = default;
+};
+
+struct contact {
+  std::array<std::string, 2> names;
+  std::array<std::vector<std::string>, 2> lines;
+  int age;
 };
 
 struct by_length {
@@ -205,6 +212,14 @@ TEST_F(RddSurface, Pairs) {
   EXPECT_EQ(a.count_by_key().at("x"), 2);
   EXPECT_EQ(a.collect_as_map().at("x"), 3);
   EXPECT_EQ(a.reduce_by_key_locally(std::plus<>{}).at("x"), 4);
+}
+
+TEST_F(RddSurface, RowsWithArrays) {
+  const auto contacts = sc.parallelize<contact>(
+      {{{"ann", "lee"}, {{{"1 road"}, {}}}, 31}, {{"bob", "ray"}, {{{}, {"x", "y"}}}, 45}}, 2);
+  EXPECT_EQ(contacts.map([](const contact& c) { return c.names[1]; }).collect(),
+            (std::vector<std::string>{"lee", "ray"}));
+  EXPECT_EQ(contacts.key_by(&contact::age).repartition(3).lookup(45).front().lines[1].back(), "y");
 }
 
 }  // namespace

@@ -112,6 +112,37 @@ struct any_base {
 template <class T>
 concept has_base = requires { T{any_base<T>{}}; };
 
+/// How many fields an aggregate has. As boost::pfr::tuple_size_v, but for asking in the return type
+/// of a function whether T{} can be: that crashes GCC 12 where a field is an array of objects with
+/// constructors (std::array<std::string, 2>).
+template <class T>
+constexpr std::size_t count_fields() {
+  namespace pfr = boost::pfr::detail;
+  constexpr std::size_t most = sizeof(T) * 8;  // bit-fields are fields
+  if constexpr (requires { T{}; })
+    return pfr::detect_fields_count<T, 0, most / 2 + 1>(pfr::multi_element_range{}, 1L);
+  else return pfr::detect_fields_count_greedy<T, 0, most>(pfr::multi_element_range{});
+}
+template <class T>
+inline constexpr std::size_t field_count_v = count_fields<T>();
+
+/// References to the fields, in order.
+template <class T>
+constexpr auto fields_of(T& row) {
+  namespace pfr = boost::pfr::detail;
+  return pfr::tie_as_tuple(row, pfr::size_t_<field_count_v<std::remove_const_t<T>>>{});
+}
+template <std::size_t I, class T>
+constexpr auto& field_of(T& row) {
+  return boost::pfr::detail::sequence_tuple::get<I>(fields_of(row));
+}
+
+template <class T, std::size_t... I>
+std::tuple<std::remove_cvref_t<decltype(field_of<I>(std::declval<T&>()))>...> list_fields(
+    std::index_sequence<I...>);
+template <class T>
+using field_types = decltype(list_fields<T>(std::make_index_sequence<field_count_v<T>>{}));
+
 /// Whether T can be made of `Before` values, `Within` values in braces, and `After` values.
 template <class T, std::size_t... Before, std::size_t... Within, std::size_t... After>
 constexpr bool made_of(std::index_sequence<Before...>, std::index_sequence<Within...>,
@@ -143,7 +174,7 @@ constexpr bool is_array_at() {
 template <class T>
 inline constexpr bool has_c_array_v = []<std::size_t... At>(std::index_sequence<At...>) {
   return (is_array_at<T, sizeof...(At), At>() || ...);
-}(std::make_index_sequence<boost::pfr::tuple_size_v<T>>{});
+}(std::make_index_sequence<field_count_v<T>>{});
 
 /// A reference or a constant among the fields makes T not assignable.
 template <class T>
@@ -184,8 +215,7 @@ constexpr bool ask_aggregate() {
   if constexpr (Q == question::hashable && has_std_hash<T>) return true;
   else if constexpr (Q == question::ordered && has_less<T>) return true;
   else {
-    using fields = decltype(boost::pfr::structure_to_tuple(std::declval<const T&>()));
-    return ask_all<Q>(static_cast<fields*>(nullptr));
+    return ask_all<Q>(static_cast<field_types<T>*>(nullptr));
   }
 }
 
@@ -355,9 +385,9 @@ void set_record(row_type& t) {
     }(std::make_index_sequence<n>{});
     finish_record(t, fields.data(), n);
   } else {
-    constexpr std::size_t n = boost::pfr::tuple_size_v<T>;
+    constexpr std::size_t n = field_count_v<T>;
     static const auto fields = [&]<std::size_t... I>(std::index_sequence<I...>) {
-      return std::array<row_field, n == 0 ? 1 : n>{field_at(row, boost::pfr::get<I>(row))...};
+      return std::array<row_field, n == 0 ? 1 : n>{field_at(row, field_of<I>(row))...};
     }(std::make_index_sequence<n>{});
     finish_record(t, fields.data(), n);
     t.bracketed = true;

@@ -69,7 +69,7 @@ consteval auto field_name() {
 }
 template <class T, std::size_t I>
 inline constexpr auto field_name_of =
-    field_name<T, field_pointer{&boost::pfr::get<I>(never_made_row<T>.row)}>();
+    field_name<T, field_pointer{&field_of<I>(never_made_row<T>.row)}>();
 
 #if defined(__clang__)
 #pragma clang diagnostic pop
@@ -131,8 +131,7 @@ named_row make_named_row() {
   } else if constexpr (is_optional_v<T> || is_array_v<T> || (is_sequence_like<T> && !is_text<T>)) {
     row.parts = named_alternatives(static_cast<std::tuple<typename T::value_type>*>(nullptr));
   } else if constexpr (is_plain_aggregate<T>) {
-    using fields = decltype(boost::pfr::structure_to_tuple(std::declval<const T&>()));
-    set_named_fields<T>(row, static_cast<fields*>(nullptr));
+    set_named_fields<T>(row, static_cast<field_types<T>*>(nullptr));
   }
   return row;
 }
