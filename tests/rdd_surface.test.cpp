@@ -222,4 +222,10 @@ TEST_F(RddSurface, RowsWithArrays) {
   EXPECT_EQ(contacts.key_by(&contact::age).repartition(3).lookup(45).front().lines[1].back(), "y");
 }
 
+TEST_F(RddSurface, OneRowComparesFromBothSides) {
+  const auto words = sc.parallelize<std::string_view>({"b", "a"}, 2);
+  EXPECT_TRUE(words.first() == "b" && std::string("b") == words.first() && "b" == words.first());
+  EXPECT_TRUE(words.min() != std::string("b") && words.first() == words.max());
+}
+
 }  // namespace

@@ -90,7 +90,7 @@ class row {
   const T* operator->() const { return &one_.front(); }
   operator const T&() const { return one_.front(); }
   template <class U>
-    requires requires(const T& a, const U& b) { a == b; } && (!std::is_same_v<U, row>)
+    requires(!std::is_same_v<U, row>) && requires(const T& a, const U& b) { a == b; }
   friend bool operator==(const row& a, const U& b) {
     return *a == b;
   }
