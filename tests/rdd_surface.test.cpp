@@ -4,6 +4,7 @@
 #include <array>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <unordered_map>
 
 #include "millrace/millrace.hpp"
@@ -226,6 +227,37 @@ TEST_F(RddSurface, OneRowComparesFromBothSides) {
   const auto words = sc.parallelize<std::string_view>({"b", "a"}, 2);
   EXPECT_TRUE(words.first() == "b" && std::string("b") == words.first() && "b" == words.first());
   EXPECT_TRUE(words.min() != std::string("b") && words.first() == words.max());
+}
+
+// Functions that can't be copied, and generic ones whose parameters are constant references.
+TEST_F(RddSurface, Functions) {
+  const auto a = sc.parallelize({1, 2, 3, 4}, 2);
+  const auto pairs = a.key_by([](auto& n) { return n % 2; });
+  const auto add = [] {
+    return [none = std::make_unique<int>(0)](int x, int y) { return x + y + *none; };
+  };
+  EXPECT_EQ(a.map([one = std::make_unique<int>(1)](int n) { return n + *one; }).sum(), 14);
+  EXPECT_EQ(a.reduce(add()) + a.fold(0, add()) + a.aggregate(0, add(), add()), 30);
+  EXPECT_EQ(pairs.reduce_by_key(add()).lookup(0), std::vector{6});
+  EXPECT_EQ(pairs.fold_by_key(0, add()).lookup(0), std::vector{6});
+  EXPECT_EQ(pairs.aggregate_by_key(0, add(), add()).lookup(0), std::vector{6});
+  EXPECT_EQ(pairs
+                .combine_by_key([one = std::make_unique<int>(1)](int n) { return n * *one; }, add(),
+                                add())
+                .lookup(0),
+            std::vector{6});
+  const auto seen = sc.accumulator<int>("seen");
+  a.for_each_async([seen, one = std::make_unique<int>(1)](int) { seen += *one; }).get();
+  EXPECT_EQ(seen.value(), 4);
+
+  const auto sum = [](auto& x, auto& y) { return x + y; };
+  EXPECT_EQ(a.reduce(sum) + a.fold(0, sum) + a.aggregate(0, sum, sum), 30);
+  EXPECT_EQ(pairs.reduce_by_key(sum).lookup(0), std::vector{6});
+  EXPECT_EQ(pairs.fold_by_key(0, sum).lookup(0), std::vector{6});
+  EXPECT_EQ(pairs.aggregate_by_key(0L, sum, sum).lookup(0), std::vector{6L});
+  EXPECT_EQ(pairs.combine_by_key([](auto& n) { return n; }, sum, sum).lookup(0), std::vector{6});
+  const auto text = a.map([](auto& n) { return std::to_string(n); });
+  EXPECT_EQ(text.reduce(sum), "1234");
 }
 
 }  // namespace

@@ -196,6 +196,41 @@ TEST_F(StreamingSurface, Windows) {
   EXPECT_EQ(s.now().time_since_epoch(), 4s);
 }
 
+TEST_F(StreamingSurface, FunctionsThatCantBeCopied) {
+  mr::testing::stream_fixture s{{.batch = 1s, .conf = {{"log.level", "warn"}}}};
+  const auto a = s.input<int>();
+  const auto words = s.input<std::pair<std::string_view, std::string_view>>();
+  const auto one = [] { return std::make_unique<int>(1); };
+  auto keyed = s.collect(a.key_by([by = one()](int n) { return n * *by; }));
+  auto mapped =
+      s.collect(a.map_partitions([by = one()](mr::partition_rows<int>& rows, mr::emit<int>& out) {
+        for (const int n : rows) out(n * *by);
+      }));
+  auto indexed =
+      s.collect(a.map_partitions_with_index([by = one()](int, mr::partition_rows<int>& rows) {
+        return std::vector{static_cast<int>(rows.to_rows().size()) * *by};
+      }));
+  const auto add = [&] { return [by = one()](int x, int y) { return (x + y) * *by; }; };
+  auto combined =
+      s.collect(a.key_by([](int) {
+                   return 0;
+                 }).combine_by_key([by = one()](int n) { return n * *by; }, add(), add()));
+  auto sums = s.collect(a.reduce_by_window(add(), {.length = 2s}));
+  auto last = s.collect(words.reduce_by_key_and_window(
+      [by = one()](std::string_view, std::string_view y) { return y.substr(0, std::size_t(*by)); },
+      {.length = 2s}));
+  s.feed(a, {{1, 2}, {3}});
+  s.feed(words, {{{"k", "abc"}}, {{"k", "xyz"}}});
+  s.run();
+  EXPECT_EQ(keyed.sorted()[0], (std::vector<std::pair<int, int>>{{1, 1}, {2, 2}}));
+  EXPECT_EQ(mapped.sorted(), (std::vector<std::vector<int>>{{1, 2}, {3}}));
+  EXPECT_EQ(indexed.batches()[0].size(), 2U);
+  EXPECT_EQ(combined.batches()[0], (std::vector<std::pair<int, int>>{{0, 3}}));
+  EXPECT_EQ(sums.batches(), (std::vector<std::vector<int>>{{3}, {6}}));
+  EXPECT_EQ(last.batches()[1],
+            (std::vector<std::pair<std::string_view, std::string_view>>{{"k", "x"}}));
+}
+
 TEST_F(StreamingSurface, State) {
   mr::testing::stream_fixture s{{.batch = 1s, .conf = {{"log.level", "warn"}}}};
   const auto a = s.input<row>();

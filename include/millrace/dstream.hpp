@@ -111,7 +111,8 @@ class dstream {
   /// (f(row), row)
   template <class F>
   auto key_by(F f) const {
-    return each("key_by", [f](const rdd<T>& r) { return r.key_by(f); });
+    return each("key_by",
+                [f = detail::copyable(std::move(f))](const rdd<T>& r) { return r.key_by(f); });
   }
 
   // ---- partition by partition
@@ -119,13 +120,16 @@ class dstream {
   /// `f(mr::partition_rows<T>&)` returns a range of rows, or takes an `mr::emit<U>&` as well.
   template <class F>
   auto map_partitions(F f) const {
-    return each("map_partitions", [f](const rdd<T>& r) { return r.map_partitions(f); });
+    return each("map_partitions", [f = detail::copyable(std::move(f))](const rdd<T>& r) {
+      return r.map_partitions(f);
+    });
   }
   /// `f(int partition, mr::partition_rows<T>&)`.
   template <class F>
   auto map_partitions_with_index(F f) const {
-    return each("map_partitions_with_index",
-                [f](const rdd<T>& r) { return r.map_partitions_with_index(f); });
+    return each("map_partitions_with_index", [f = detail::copyable(std::move(f))](const rdd<T>& r) {
+      return r.map_partitions_with_index(f);
+    });
   }
   /// One row a partition: a vector of its rows.
   auto glom() const {
@@ -359,7 +363,9 @@ class dstream {
                       P... partitions) const {
     return by_key(
         "combine_by_key",
-        [=](const rdd<T>& r, auto by) {
+        [create = detail::copyable(std::move(create)),
+         merge_value = detail::copyable(std::move(merge_value)),
+         merge_combiners = detail::copyable(std::move(merge_combiners))](const rdd<T>& r, auto by) {
           return r.combine_by_key(create, merge_value, merge_combiners, by);
         },
         partitions...);
@@ -568,15 +574,16 @@ class dstream {
     if constexpr (detail::holds_views_v<V>) {
       // Values which view text that would have to outlive its batch: reduced anew from what the
       // batches gave.
-      const auto reduce = [f, by, operation](const rdd<T>& r) {
+      const auto reduce = [f = detail::copyable(std::move(f)), by, operation](const rdd<T>& r) {
         return rdd<T>(detail::aggregate_by_key(r.node(), detail::row_type_of<std::pair<K, V>>(),
                                                operation, detail::reduce_aggregator<K, V>(f), by));
       };
       return each(operation, reduce).window(w).each(operation, reduce);
     } else {
+      const auto again = detail::copyable(std::move(f));
       return dstream(detail::reduced_window_stream(
-          node_, rows, operation, detail::reduce_aggregator<K, V>(f),
-          detail::functions_of_window<K, V>(f, std::move(inverse), std::move(filter)),
+          node_, rows, operation, detail::reduce_aggregator<K, V>(again),
+          detail::functions_of_window<K, V>(again, std::move(inverse), std::move(filter)),
           {w.length, w.slide}, by));
     }
   }

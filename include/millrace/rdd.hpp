@@ -310,10 +310,11 @@ class rdd {
     using V = typename detail::pair_types<T>::value;
     detail::row_buffer kept(detail::row_type_of<V>());  // and what it views
     detail::add_row<V>(kept, std::move(zero));
-    auto create = [zero = rows<V>(std::move(kept)), f](const V& v) -> decltype(auto) {
-      return detail::call(f, zero.front(), v);
+    const auto again = detail::copyable(std::move(f));
+    auto create = [zero = rows<V>(std::move(kept)), again](const V& v) -> decltype(auto) {
+      return detail::call(again, zero.front(), v);
     };
-    return combined<V>("fold_by_key", std::move(create), f, f, partitions...);
+    return combined<V>("fold_by_key", std::move(create), again, again, partitions...);
   }
   /// seq(U, V) -> U from `zero`, comb(U, U) -> U.
   template <class U, class Seq, class Comb, class... P>
@@ -323,10 +324,12 @@ class rdd {
     using V = typename detail::pair_types<T>::value;
     detail::row_buffer kept(detail::row_type_of<U>());
     detail::add_row<U>(kept, std::move(zero));
-    auto create = [zero = rows<U>(std::move(kept)), seq](const V& v) -> decltype(auto) {
-      return detail::call(seq, zero.front(), v);
+    const auto again = detail::copyable(std::move(seq));
+    auto create = [zero = rows<U>(std::move(kept)), again](const V& v) -> decltype(auto) {
+      return detail::call(again, zero.front(), v);
     };
-    return combined<U>("aggregate_by_key", std::move(create), seq, std::move(comb), partitions...);
+    return combined<U>("aggregate_by_key", std::move(create), again, std::move(comb),
+                       partitions...);
   }
   /// All values of each key: (K, std::vector<V>), in the order of the rows. A group must fit in
   /// memory; where values are only to be combined, reduce_by_key is far cheaper.
@@ -572,7 +575,8 @@ class rdd {
   /// f(T, T) -> T from `zero`, which is used once a partition and once at the end.
   template <class F>
   detail::single<T> fold(T zero, F f) const {
-    return aggregated_by<T>("fold", std::move(zero), f, f);
+    const auto again = detail::copyable(std::move(f));
+    return aggregated_by<T>("fold", std::move(zero), again, again);
   }
   /// seq(U, T) -> U from `zero` in each partition, then comb(U, U) -> U from `zero` over their
   /// results.
@@ -757,7 +761,7 @@ class rdd {
   }
   template <class F>
   job_future<void> for_each_async(F f) const {
-    return {node_, [all = *this, f = std::move(f)] { all.for_each(f); }};
+    return {node_, [all = *this, f = detail::copyable(std::move(f))] { all.for_each(f); }};
   }
 
   // ---- saving

@@ -89,7 +89,7 @@ void fold_reduce(const void* function, const fold_batch& b) {
   const F& f = function_in<F>(function);
   fold_into_slots<V, V>(
       b, [](const V& v) -> const V& { return v; },
-      [&f](V&& a, const V& v) -> decltype(auto) { return call(f, std::move(a), v); });
+      [&f](V&& a, const V& v) -> decltype(auto) { return call_folding(f, a, v); });
 }
 
 template <class V, class F>
@@ -140,14 +140,14 @@ aggregator combine_aggregator(Create create, MergeValue merge_value,
     const auto& f = function_in<functions>(state);
     fold_into_slots<V, C>(
         b, [&f](const V& v) -> decltype(auto) { return call(f.create, v); },
-        [&f](C&& c, const V& v) -> decltype(auto) { return call(f.merge_value, std::move(c), v); });
+        [&f](C&& c, const V& v) -> decltype(auto) { return call_folding(f.merge_value, c, v); });
   };
   a.fold_combined = [](const void* state, const fold_batch& b) {
     const auto& f = function_in<functions>(state);
     fold_into_slots<C, C>(
         b, [](const C& c) -> const C& { return c; },
         [&f](C&& c, const C& d) -> decltype(auto) {
-          return call(f.merge_combiners, std::move(c), d);
+          return call_folding(f.merge_combiners, c, d);
         });
   };
   a.function = keep_function(

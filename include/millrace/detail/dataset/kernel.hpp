@@ -49,6 +49,44 @@ decltype(auto) call(const F& f, A&&... a) {
   else return f(std::forward<A>(a)...);
 }
 
+/// f(so_far, more). What is so far is given away where the function takes it so (by value), and
+/// else is as constant as a row is: `[](auto& a, auto& b)` takes constants only.
+template <class F, class C, class V>
+decltype(auto) call_folding(const F& f, C& so_far, const V& more) {
+  if constexpr (std::is_invocable_v<const F&, C&&, const V&>)
+    return call(f, std::move(so_far), more);
+  else return call(f, std::as_const(so_far), more);
+}
+
+/// A function that can't be copied (it holds a std::unique_ptr, say), for where copies are needed.
+template <class F>
+class shared_function {
+ public:
+  explicit shared_function(F f) : f_(std::make_shared<const F>(std::move(f))) {}
+  template <class... A>
+    requires std::is_invocable_v<const F&, A...>
+  decltype(auto) operator()(A&&... a) const {
+    return (*f_)(std::forward<A>(a)...);
+  }
+
+ private:
+  std::shared_ptr<const F> f_;
+};
+template <class F>
+struct unshared {
+  using type = F;
+};
+template <class F>
+struct unshared<shared_function<F>> {
+  using type = F;
+};
+/// The function itself where it can be copied.
+template <class F>
+auto copyable(F f) {
+  if constexpr (std::is_copy_constructible_v<F>) return f;
+  else return shared_function<F>(std::move(f));
+}
+
 /// One operation at work in one task.
 struct step_state {
   const void* function = nullptr;

@@ -164,7 +164,9 @@ template <class F, class First, class Second>  // whose first parameter is none 
            requires { &F::template operator()<Second>; })
 struct emitted_row<F, First, Second> : emitted<decltype(&F::template operator()<Second>)> {};
 template <class F, class... A>
-concept emits = requires { typename emitted_row<F, A...>::type; };
+using emitted_by_function = typename emitted_row<typename unshared<F>::type, A...>::type;
+template <class F, class... A>
+concept emits = requires { typename emitted_by_function<F, A...>; };
 
 template <class Range>
 struct range_element {
@@ -222,7 +224,7 @@ struct flat_map_row {
 template <class T, class F>
   requires emits<F, const T&>
 struct flat_map_row<T, F> {
-  using type = typename emitted_row<F, const T&>::type;
+  using type = emitted_by_function<F, const T&>;
 };
 
 template <class T, class F>
@@ -256,7 +258,7 @@ struct partition_row {
 template <class F, class... A>
   requires emits<F, A...>
 struct partition_row<F, A...> {
-  using type = typename emitted_row<F, A...>::type;
+  using type = emitted_by_function<F, A...>;
 };
 
 // ---- pairs

@@ -37,7 +37,7 @@ void fold_rows(const F& f, row_buffer& to, const T* rows, row_position& position
     kept = sum;
   } else {
     for (; position.at < count; ++position.at)
-      assign_combined(kept, call(f, std::move(kept), rows[position.at]), to.texts());
+      assign_combined(kept, call_folding(f, kept, rows[position.at]), to.texts());
   }
 }
 
