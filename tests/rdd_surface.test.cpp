@@ -2,10 +2,14 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <deque>
 #include <filesystem>
 #include <map>
 #include <memory>
 #include <unordered_map>
+#if !defined(__clang__)  // Clang 14 does not take libstdc++'s views
+#include <ranges>
+#endif
 
 #include "millrace/millrace.hpp"
 
@@ -258,6 +262,29 @@ TEST_F(RddSurface, Functions) {
   EXPECT_EQ(pairs.combine_by_key([](auto& n) { return n; }, sum, sum).lookup(0), std::vector{6});
   const auto text = a.map([](auto& n) { return std::to_string(n); });
   EXPECT_EQ(text.reduce(sum), "1234");
+}
+
+// What stands for a row, and pairs whose first is a constant, are no rows: what they stand for is.
+TEST_F(RddSurface, RowsOfRanges) {
+  const std::map<std::string, int> ages{{"ann", 31}, {"bob", 45}};
+  const mr::rdd<std::pair<std::string, int>> pairs = sc.parallelize(ages, 2);
+  EXPECT_EQ(pairs.union_with(pairs).reduce_by_key(std::plus<>{}).lookup("bob"), std::vector{90});
+  const auto a = sc.parallelize({1, 2, 3}, 2);
+  mr::rdd<std::pair<int, int>> entries =
+      a.flat_map([](int n) { return std::unordered_map<int, int>{{n, n * n}}; });
+  EXPECT_EQ(entries.values().sum(), 14);
+  mr::rdd<bool> bits = a.flat_map([](int n) { return std::vector<bool>(std::size_t(n), n > 1); });
+  EXPECT_EQ(bits.collect(), (std::vector<bool>{false, true, true, true, true, true}));
+  std::vector<bool> flags{true, false};
+  EXPECT_EQ(sc.parallelize(flags).sum(), 1);
+  std::deque<int> numbers{1, 2};
+  EXPECT_EQ(sc.parallelize(numbers).sum() + sc.parallelize(std::deque<int>{3}).sum(), 6);
+#if !defined(__clang__)
+  // A view that can only be read where it may change itself.
+  auto odd = numbers | std::views::filter([](int n) { return n % 2 != 0; });
+  EXPECT_EQ(sc.parallelize(odd).count(), 1);
+  EXPECT_EQ(sc.parallelize(numbers | std::views::filter([](int n) { return n > 0; })).count(), 2);
+#endif
 }
 
 }  // namespace

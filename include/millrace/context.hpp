@@ -39,9 +39,9 @@ class context {
   /// in order (default: `default_parallelism()`). The rows are copied now; what they view is copied
   /// too.
   template <class Range>
-    requires requires(const Range& r) { std::begin(r), std::end(r); }
-  auto parallelize(const Range& range, std::optional<int> slices = {}) const {
-    using T = std::decay_t<decltype(*std::begin(range))>;
+    requires requires(Range&& r) { std::begin(r), std::end(r); }
+  auto parallelize(Range&& range, std::optional<int> slices = {}) const {
+    using T = typename detail::row_of_iterator<decltype(std::begin(range))>::type;
     return parallelize_between<T>(std::begin(range), std::end(range), slices);
   }
   template <class T>

@@ -2,6 +2,7 @@
 // streams are built from the same steps.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <iterator>
 #include <string_view>
@@ -168,16 +169,33 @@ using emitted_by_function = typename emitted_row<typename unshared<F>::type, A..
 template <class F, class... A>
 concept emits = requires { typename emitted_by_function<F, A...>; };
 
-template <class Range>
-struct range_element {
-  using std_begin = decltype(std::begin(std::declval<Range&>()));
-  using type = std::decay_t<decltype(*std::declval<std_begin&>())>;
+template <class T>
+struct assignable {
+  using type = T;
 };
+template <class K, class V>
+struct assignable<std::pair<const K, V>> {
+  using type = std::pair<K, V>;
+};
+/// What an iterator's elements are as rows: bool for those of std::vector<bool>, which are
+/// something that stands for it, and std::pair<K, V> for those of a map, whose K are constants.
+template <class Iterator>
+struct row_of_iterator {
+  using type = typename assignable<std::decay_t<decltype(*std::declval<Iterator&>())>>::type;
+};
+template <class Iterator>
+  requires requires(Iterator& i) {
+    { *i } -> std::convertible_to<std::iter_value_t<Iterator>>;
+  }
+struct row_of_iterator<Iterator> {
+  using type = typename assignable<std::iter_value_t<Iterator>>::type;
+};
+
+template <class Range>
+struct range_element : row_of_iterator<decltype(std::begin(std::declval<Range&>()))> {};
 template <class Range>
   requires requires(Range& r) { *r.begin(); }
-struct range_element<Range> {
-  using type = std::decay_t<decltype(*std::declval<Range&>().begin())>;
-};
+struct range_element<Range> : row_of_iterator<decltype(std::declval<Range&>().begin())> {};
 template <class Range>
 concept is_range = requires { typename range_element<std::remove_reference_t<Range>>::type; };
 
