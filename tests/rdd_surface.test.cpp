@@ -287,4 +287,9 @@ TEST_F(RddSurface, RowsOfRanges) {
 #endif
 }
 
+TEST_F(RddSurface, ContextsOfDefaults) {
+  const mr::context all_default{{}};
+  EXPECT_EQ(all_default.parallelize({1, 2}).count(), 2);
+}
+
 }  // namespace

@@ -1,6 +1,7 @@
 // The door to datasets: a context runs jobs on this machine's cores.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <initializer_list>
 #include <iterator>
@@ -140,7 +141,8 @@ class context {
 
   /// For the engine.
   const std::shared_ptr<detail::engine>& core() const { return core_; }
-  explicit context(std::shared_ptr<detail::engine> core) : core_(std::move(core)) {}
+  template <std::same_as<std::shared_ptr<detail::engine>> Core>  // so that {} is never one
+  explicit context(Core core) : core_(std::move(core)) {}
 
  private:
   template <class T, class Iterator, class End>

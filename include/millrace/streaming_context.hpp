@@ -266,7 +266,8 @@ class streaming_context {
 
  private:
   struct state_type;
-  explicit streaming_context(std::shared_ptr<state_type> state) : state_(std::move(state)) {}
+  template <std::same_as<std::shared_ptr<state_type>> State>  // so that {} is never one
+  explicit streaming_context(State state) : state_(std::move(state)) {}
 
   std::shared_ptr<state_type> state_;
 };
