@@ -428,7 +428,7 @@ struct recorder : streaming_listener {
   void batch_completed(const batch_info& b) override {
     EXPECT_TRUE(b.processing_end_time && b.processing_delay && b.total_delay);
     EXPECT_EQ(*b.total_delay, *b.scheduling_delay + *b.processing_delay);
-    put("completed", b.batch_time, " " + std::to_string(b.output_operations.size()));
+    put("completed", b.batch_time, " " + std::to_string(b.output_operation_infos.size()));
   }
   void output_operation_started(const output_operation_info& o) override {
     put("output " + std::to_string(o.id) + " " + o.name, o.batch_time);

@@ -277,7 +277,9 @@ struct reporter : mr::streaming_listener {
   }
   void receiver_started(const mr::receiver_info& info) override { note(info.name, true); }
   void receiver_error(const mr::receiver_info& info) override {
-    note(info.last_error_message, info.last_error_time.has_value());
+    note(info.last_error_message, info.last_error_time.has_value() &&
+                                      info.last_error == info.last_error_message &&
+                                      !info.location.empty() && !info.executor_id.empty());
   }
   void receiver_stopped(const mr::receiver_info& info) override { note("", !info.active); }
   void batch_submitted(const mr::batch_info& info) override {
@@ -289,10 +291,14 @@ struct reporter : mr::streaming_listener {
   void batch_completed(const mr::batch_info& info) override {
     note("completed", info.batch_time.time_since_epoch() == 1s && info.processing_delay &&
                           info.total_delay && info.processing_end_time &&
-                          info.output_operations.size() == 1);
+                          info.output_operation_infos.at(0).failure_reason == std::nullopt);
+    const mr::stream_input_info& input = info.stream_id_to_input_info.at(0);
+    note("input", input.input_stream_id == 0 && input.num_records == 2 &&
+                      !input.metadata_description.empty());
   }
   void output_operation_started(const mr::output_operation_info& info) override {
-    note(info.name, info.id == 0 && info.start_time && !info.end_time);
+    note(info.name, info.id == 0 && info.start_time && !info.end_time &&
+                        info.description == "output operation 0 (write)");
   }
   void output_operation_completed(const mr::output_operation_info& info) override {
     note("done", info.duration && !info.failure_reason);
@@ -384,7 +390,7 @@ TEST_F(StreamingSurface, SourcesSinksListeners) {
   EXPECT_EQ(plain.to->batches, (std::map<std::int64_t, std::vector<int>>{{1, {0, 1}}}));
   ssc.stop({.context = true, .graceful = true});
   EXPECT_EQ(listener->told, (std::vector<std::string>{"started", "submitted", "running", "write",
-                                                      "done", "completed"}));
+                                                      "done", "completed", "input"}));
   EXPECT_TRUE(removed.told.empty());
 
   mr::testing::stream_fixture t{{.batch = 1s, .conf = {{"log.level", "warn"}}}};

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -23,7 +24,10 @@ struct receiver_info {
   int stream_id = 0;
   std::string name;  ///< "socket text localhost:9999"
   bool active = false;
+  std::string location = "localhost";
+  std::string executor_id = "driver";
   std::string last_error_message;
+  std::string last_error;  ///< with its cause: the same text, which has it already
   std::optional<event_time> last_error_time;
 };
 
@@ -48,24 +52,33 @@ struct measurement_info : measurement {
 
 struct output_operation_info {
   std::chrono::sys_time<std::chrono::milliseconds> batch_time{};
-  int id = 0;        ///< from 0, in the order of registration
-  std::string name;  ///< "print"
+  int id = 0;               ///< from 0, in the order of registration
+  std::string name;         ///< "print"
+  std::string description;  ///< "output operation 0 (print)"
   std::optional<event_time> start_time;
   std::optional<event_time> end_time;
   std::optional<std::chrono::microseconds> duration;
   std::optional<std::string> failure_reason;
 };
 
+/// What a batch got from a source that receives or can be read again.
+struct stream_input_info {
+  int input_stream_id = 0;
+  std::int64_t num_records = 0;
+  std::string metadata_description;  ///< "socket text localhost:9999"
+};
+
 struct batch_info {
   std::chrono::sys_time<std::chrono::milliseconds> batch_time{};
-  std::int64_t num_records = 0;
+  std::map<int, stream_input_info> stream_id_to_input_info;
+  std::int64_t num_records = 0;  ///< of all of them
   event_time submission_time{};
   std::optional<event_time> processing_start_time;
   std::optional<event_time> processing_end_time;
-  std::optional<std::chrono::microseconds> scheduling_delay;  ///< start less submission
-  std::optional<std::chrono::microseconds> processing_delay;  ///< end less start
-  std::optional<std::chrono::microseconds> total_delay;       ///< end less submission
-  std::vector<output_operation_info> output_operations;
+  std::optional<std::chrono::microseconds> scheduling_delay;    ///< start less submission
+  std::optional<std::chrono::microseconds> processing_delay;    ///< end less start
+  std::optional<std::chrono::microseconds> total_delay;         ///< end less submission
+  std::map<int, output_operation_info> output_operation_infos;  ///< by their ids, as they begin
 };
 
 /// Called in the order of events, one call at a time, on a thread of its own: a slow listener

@@ -31,6 +31,7 @@ py::dict dict_of(const output_operation_info& info) {
   py::dict d;
   d["batchTime"] = info.batch_time.time_since_epoch().count();
   d["id"] = info.id;
+  d["description"] = info.description;
   d["startTime"] = ms(info.start_time);
   d["endTime"] = ms(info.end_time);
   d["failureReason"] = info.failure_reason ? py::object(py::str(*info.failure_reason)) : py::none();
@@ -48,8 +49,12 @@ py::dict dict_of(const batch_info& info) {
   d["processingDelay"] = ms(info.processing_delay);
   d["totalDelay"] = ms(info.total_delay);
   py::list outputs;
-  for (const auto& one : info.output_operations) outputs.append(dict_of(one));
+  for (const auto& [id, one] : info.output_operation_infos) outputs.append(dict_of(one));
   d["outputOperations"] = outputs;
+  py::list inputs;
+  for (const auto& [id, one] : info.stream_id_to_input_info)
+    inputs.append(py::make_tuple(id, one.num_records, one.metadata_description));
+  d["inputs"] = inputs;
   return d;
 }
 

@@ -85,16 +85,17 @@ void batch_runner::while_standing(const std::function<void()>& f) {
 void batch_runner::read(batch& b) {
   const batch_reading how = log_ == nullptr ? batch_reading::anew : log_->next(b.time);
   switch (how) {
-    case batch_reading::anew: b.records = graph_.allocate(b.time); break;
+    case batch_reading::anew: b.records_of_inputs = graph_.allocate(b.time); break;
     case batch_reading::again:
     case batch_reading::for_state:
-      b.records = log_->allocate_again(b.time);
+      b.records_of_inputs = log_->allocate_again(b.time);
       graph_.read_inputs(b.time);
       break;
     case batch_reading::of_nothing:
       for (const auto& input : graph_.inputs()) input->allocate_nothing(b.time);
       break;
   }
+  for (const std::int64_t n : b.records_of_inputs) b.records += std::max<std::int64_t>(0, n);
   b.runs = how == batch_reading::anew || how == batch_reading::again;
   b.logged = log_ != nullptr && b.runs;
   if (!b.runs)
@@ -152,6 +153,12 @@ std::unique_ptr<batch> batch_runner::generate(time_point_ms time) {
     event e{.what = event::kind::batch_submitted};
     e.batch_time = count_of(time);
     e.records = b->records;
+    for (std::size_t i = 0; i < b->records_of_inputs.size(); ++i) {
+      input_stream& input = *graph_.inputs()[i];
+      if (b->records_of_inputs[i] < 0 || (!input.receives() && input.replay() == nullptr)) continue;
+      e.numbers.emplace_back(std::to_string(input.id()) + " " + input.description(),
+                             b->records_of_inputs[i]);
+    }
     core_.events().publish(std::move(e));
   }
   return b;
@@ -199,6 +206,7 @@ void batch_runner::run(batch& b, std::size_t job) {
     e.output = operation.id;
     if (what != event::kind::output_operation_started)
       e.duration = since(begin, std::chrono::steady_clock::now());
+    else e.description = operation.description();
     e.text = std::move(text);
     core_.events().publish(std::move(e));
   };

@@ -39,9 +39,10 @@ struct batch {
   std::size_t next = 0;         // the first job that nobody took
   std::size_t left = 0;         // jobs that have not ended
   std::int64_t records = 0;
-  bool runs = true;     // else it is left out, or read for its state alone
-  bool logged = false;  // it has a place in the batch log
-  std::mutex mutex;     // guards what follows
+  std::vector<std::int64_t> records_of_inputs;  // -1: unknown
+  bool runs = true;                             // else it is left out, or read for its state alone
+  bool logged = false;                          // it has a place in the batch log
+  std::mutex mutex;                             // guards what follows
   std::string failure;  // of an output, where later batches go on all the same; else empty
   std::vector<std::shared_ptr<accumulator_tally>> added;  // what counts once it is done
   std::chrono::steady_clock::time_point submitted{};

@@ -1,7 +1,8 @@
 #include "streaming/listening.hpp"
 
-#include <algorithm>
+#include <charconv>
 #include <chrono>
+#include <utility>
 
 namespace millrace {
 
@@ -52,6 +53,7 @@ void listening::tell_of_receiver(const event& happened) {
   receiver.stream_id = static_cast<int>(happened.stream);
   if (happened.what == event::kind::receiver_error) {
     receiver.last_error_message = happened.text;
+    receiver.last_error = happened.text;
     receiver.last_error_time = happened.time;
     return to_->receiver_error(receiver);
   }
@@ -86,6 +88,13 @@ void listening::tell_of_batch(const event& happened) {
   info.batch_time = batch_time_of(happened);
   if (happened.records != -1) info.num_records = happened.records;
   if (happened.what == event::kind::batch_submitted) {
+    for (const auto& [of, records] : happened.numbers) {  // "3 socket text localhost:9999"
+      stream_input_info input{.num_records = records};
+      const char* const end = of.data() + of.size();
+      const char* const name = std::from_chars(of.data(), end, input.input_stream_id).ptr;
+      if (name != end) input.metadata_description.assign(name + 1, end);
+      info.stream_id_to_input_info.insert_or_assign(input.input_stream_id, std::move(input));
+    }
     info.submission_time = happened.time;
     return to_->batch_submitted(info);
   }
@@ -106,23 +115,24 @@ void listening::tell_of_batch(const event& happened) {
 }
 
 void listening::tell_of_output(const event& happened) {
-  auto& outputs = batches_[happened.batch_time].output_operations;
+  auto& outputs = batches_[happened.batch_time].output_operation_infos;
+  const int id = static_cast<int>(happened.output);
   if (happened.what == event::kind::output_operation_started) {
-    output_operation_info info;
+    output_operation_info& info = outputs[id];
     info.batch_time = batch_time_of(happened);
-    info.id = static_cast<int>(happened.output);
+    info.id = id;
     info.name = happened.text;
+    info.description = happened.description;
     info.start_time = happened.time;
-    outputs.push_back(info);
     return to_->output_operation_started(info);
   }
-  const auto found = std::find_if(outputs.begin(), outputs.end(),
-                                  [&](const auto& one) { return one.id == happened.output; });
+  const auto found = outputs.find(id);
   if (found == outputs.end()) return;  // it began before anybody listened
-  found->end_time = happened.time;
-  found->duration = happened.duration;
-  if (happened.what == event::kind::output_operation_failed) found->failure_reason = happened.text;
-  to_->output_operation_completed(*found);
+  output_operation_info& info = found->second;
+  info.end_time = happened.time;
+  info.duration = happened.duration;
+  if (happened.what == event::kind::output_operation_failed) info.failure_reason = happened.text;
+  to_->output_operation_completed(info);
 }
 
 }  // namespace detail

@@ -70,9 +70,10 @@ bool stream_graph::holds_records() const {
                      [](const auto& input) { return input->holds_records(); });
 }
 
-std::int64_t stream_graph::allocate(time_point_ms time) {
-  std::int64_t records = 0;
-  for (const auto& input : inputs_) records += std::max<std::int64_t>(0, input->allocate(time));
+std::vector<std::int64_t> stream_graph::allocate(time_point_ms time) {
+  std::vector<std::int64_t> records;
+  records.reserve(inputs_.size());
+  for (const auto& input : inputs_) records.push_back(input->allocate(time));
   read_inputs(time);
   return records;
 }

@@ -55,12 +55,15 @@ class Teller:
     def _batch(self, facts):
         facts = dict(facts)
         outputs = [self._output(one) for one in facts.pop("outputOperations")]
+        inputs = {stream: _Getters(inputStreamId=stream, numRecords=records,
+                                   metadataDescription=text)
+                  for stream, records, text in facts.pop("inputs")}
         return _Getters(outputOperationInfos={one.id(): one for one in outputs},
-                        streamIdToInputInfo={}, **{**facts, "batchTime": _Time(
+                        streamIdToInputInfo=inputs, **{**facts, "batchTime": _Time(
                             facts["batchTime"])})
 
     def _output(self, facts):
-        return _Getters(name=f"output {facts['id']}", description="",
+        return _Getters(name=f"output {facts['id']}",
                         **{**facts, "batchTime": _Time(facts["batchTime"])})
 
 

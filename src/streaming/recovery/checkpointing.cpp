@@ -64,13 +64,12 @@ batch_reading checkpointing::next(time_point_ms time) {
                                                          : batch_reading::again;
 }
 
-std::int64_t checkpointing::allocate_again(time_point_ms time) {
+std::vector<std::int64_t> checkpointing::allocate_again(time_point_ms time) {
   const logged_batch& batch = again_.at(time);
-  std::int64_t records = 0;
+  std::vector<std::int64_t> records(graph_.inputs().size(), 0);
   for (std::size_t i = 0; i < batch.ranges.size(); ++i) {
     input_stream& input = *graph_.inputs()[i];
-    if (batch.ranges[i])
-      records += std::max<std::int64_t>(0, input.replay()->allocate_again(time, *batch.ranges[i]));
+    if (batch.ranges[i]) records[i] = input.replay()->allocate_again(time, *batch.ranges[i]);
     else input.allocate_nothing(time);
   }
   return records;

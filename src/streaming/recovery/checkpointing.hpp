@@ -86,8 +86,9 @@ class checkpointing {
 
   /// Generating thread, before anything else of the batch.
   batch_reading next(time_point_ms time);
-  /// In place of the graph's own: gives the inputs what the log has. The number of records.
-  std::int64_t allocate_again(time_point_ms time);
+  /// In place of the graph's own: gives the inputs what the log has. For each how many records that
+  /// are, -1: unknown.
+  std::vector<std::int64_t> allocate_again(time_point_ms time);
   /// Generating thread. `partitions`: of the dataset of each job. usage_error: the log has other
   /// numbers for this batch.
   void log(time_point_ms time, std::vector<std::int32_t> partitions);

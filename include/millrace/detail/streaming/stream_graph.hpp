@@ -67,8 +67,9 @@ class stream_graph {
   bool holds_records() const;
 
   /// Gives all that waits to the batch, as datasets of the inputs that outputs need, even if no
-  /// output asks for them at this time (a window that slides by more); the number of records.
-  std::int64_t allocate(time_point_ms time);
+  /// output asks for them at this time (a window that slides by more); for each input how many
+  /// records that are, -1: unknown.
+  std::vector<std::int64_t> allocate(time_point_ms time);
   /// The same for a batch whose inputs were told what it reads, or that it reads nothing.
   void read_inputs(time_point_ms time);
   /// The streams that outputs need, and the inputs, in an order that the graph's shape decides.
