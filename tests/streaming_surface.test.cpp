@@ -231,6 +231,28 @@ TEST_F(StreamingSurface, FunctionsThatCantBeCopied) {
             (std::vector<std::pair<std::string_view, std::string_view>>{{"k", "x"}}));
 }
 
+TEST_F(StreamingSurface, CogroupIntoPartitions) {
+  mr::testing::stream_fixture s{{.batch = 1s, .conf = {{"default.parallelism", "5"}}}};
+  const auto a = s.input<row>();
+  const auto b = s.input<std::pair<std::string, double>>();
+  const auto partitions_of = [&](const auto& stream) {
+    const auto seen = std::make_shared<int>(0);
+    stream.for_each_rdd([seen](const auto& r) { *seen = r.partitions(); });
+    return seen;
+  };
+  const auto by_default = partitions_of(a.cogroup(b));
+  const auto three = partitions_of(a.cogroup(b, a, 3));
+  const auto by_two = partitions_of(a.cogroup(b, by_length{}));
+  const auto groups = s.collect(a.cogroup(b, a, mr::hash_partitioner{2}));
+  s.feed(a, {{{"x", 1}}});
+  s.feed(b, {{{"y", 0.5}}});
+  s.run();
+  EXPECT_EQ(*by_default, 5);
+  EXPECT_EQ(*three, 3);
+  EXPECT_EQ(*by_two, 2);
+  EXPECT_EQ(groups.batches()[0].size(), 2U);
+}
+
 TEST_F(StreamingSurface, State) {
   mr::testing::stream_fixture s{{.batch = 1s, .conf = {{"log.level", "warn"}}}};
   const auto a = s.input<row>();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <concepts>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -9,6 +10,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -52,6 +54,12 @@ decltype(auto) call_with_time(const F& f, time_point_ms time, const Rdd&... data
     return call(f, datasets...);
   }
 }
+
+template <class S>
+concept is_stream = requires(const S& s) {
+  typename S::row_type;
+  { s.node() } -> std::convertible_to<stream_ptr>;
+};
 
 template <class R>
 struct row_of_rdd {
@@ -407,14 +415,17 @@ class dstream {
         [](const auto& a, const auto& b, auto by) { return a.full_outer_join(b, by); },
         partitions...);
   }
-  /// All values of each key of the batch, here and in each of the others.
+  /// All values of each key of the batch, here and in each of the others. Any number of other
+  /// streams; after them, if wanted, a number of partitions or a partitioner.
   template <class W, class... More>
-  auto cogroup(const dstream<W>& other, const dstream<More>&... more) const {
-    return detail::derive<T, W, More...>(
-        {node_, other.node(), more.node()...}, "cogroup", detail::missing_parent::is_an_error,
-        [](const rdd<T>& a, const rdd<W>& b, const rdd<More>&... rest) {
-          return a.cogroup(b, rest...);
-        });
+    requires detail::pair_row<T>
+  auto cogroup(const dstream<W>& other, const More&... more) const {
+    const auto& last = std::get<sizeof...(More)>(std::tie(other, more...));
+    if constexpr (detail::is_stream<std::remove_cvref_t<decltype(last)>>)
+      return cogrouped(detail::default_parallelism(node_), std::tie(other, more...),
+                       std::make_index_sequence<sizeof...(More) + 1>{});
+    else
+      return cogrouped(last, std::tie(other, more...), std::make_index_sequence<sizeof...(More)>{});
   }
 
   // ---- outputs
@@ -514,6 +525,18 @@ class dstream {
     return detail::derive<T, W>({node_, other.node()}, operation,
                                 detail::missing_parent::is_an_error,
                                 [f, by](const rdd<T>& a, const rdd<W>& b) { return f(a, b, by); });
+  }
+  /// With the streams of `others` that I… number.
+  template <class P, class... Others, std::size_t... I>
+  auto cogrouped(const P& p, std::tuple<const Others&...> others, std::index_sequence<I...>) const {
+    const any_partitioner by(partitioner_of<typename detail::pair_types<T>::key>(p));
+    return cogrouped_by(by, std::get<I>(others)...);
+  }
+  template <class... U>
+  auto cogrouped_by(const any_partitioner& by, const dstream<U>&... others) const {
+    return detail::derive<T, U...>(
+        {node_, others.node()...}, "cogroup", detail::missing_parent::is_an_error,
+        [by](const rdd<T>& a, const rdd<U>&... rest) { return a.cogroup(rest..., by); });
   }
   template <class... P>
   auto number_or_partitioner(P... given) const {
