@@ -287,6 +287,32 @@ TEST_F(RddSurface, RowsOfRanges) {
 #endif
 }
 
+// A number that can't be is told with the operation that was given it.
+TEST_F(RddSurface, ErrorsNameTheOperation) {
+  const auto a = sc.parallelize({1, 2}, 2);
+  const auto pairs = a.key_by([](int n) { return n; });
+  const auto refuses = [](const std::string& operation, auto f) {
+    try {
+      f();
+      ADD_FAILURE() << operation;
+    } catch (const mr::usage_error& e) {
+      EXPECT_EQ(e.what(), operation + ": the number of partitions must be positive: -2");
+    }
+  };
+  refuses("distinct", [&] { a.distinct(-2); });
+  refuses("intersection", [&] { a.intersection(a, -2); });
+  refuses("subtract", [&] { a.subtract(a, -2); });
+  refuses("group_by", [&] { a.group_by([](int n) { return n; }, -2); });
+  refuses("reduce_by_key", [&] { pairs.reduce_by_key(std::plus<>{}, -2); });
+  refuses("fold_by_key", [&] { pairs.fold_by_key(0, std::plus<>{}, -2); });
+  refuses("group_by_key", [&] { pairs.group_by_key(-2); });
+  refuses("join", [&] { pairs.join(pairs, -2); });
+  refuses("cogroup", [&] { pairs.cogroup(pairs, -2); });
+  refuses("partition_by", [&] { pairs.partition_by(-2); });
+  refuses("repartition_and_sort_within_partitions",
+          [&] { pairs.repartition_and_sort_within_partitions(-2); });
+}
+
 TEST_F(RddSurface, ContextsOfDefaults) {
   const mr::context all_default{{}};
   EXPECT_EQ(all_default.parallelize({1, 2}).count(), 2);

@@ -506,6 +506,26 @@ TEST_F(StreamingSurface, Errors) {
     }
     EXPECT_NE(mr::describe(e).find("no twos"), std::string::npos);
   }
+  const auto pairs = mr::testing::stream_fixture{{.batch = 1s}}.input<row>();
+  const auto refuses = [](const std::string& text, auto f) {
+    try {
+      f();
+      ADD_FAILURE() << text;
+    } catch (const mr::usage_error& e) {
+      EXPECT_EQ(e.what(), text);
+    }
+  };
+  const std::string number = ": the number of partitions must be positive: -2";
+  refuses("reduce_by_key" + number, [&] { pairs.reduce_by_key(std::plus<>{}, -2); });
+  refuses("join" + number, [&] { pairs.join(pairs, -2); });
+  refuses("cogroup" + number, [&] { pairs.cogroup(pairs, -2); });
+  refuses("count_by_value" + number, [&] { pairs.count_by_value(-2); });
+  refuses("reduce_by_key_and_window" + number,
+          [&] { pairs.reduce_by_key_and_window(std::plus<>{}, {.length = 2s}, -2); });
+  refuses("map_with_state" + number,
+          [&] { pairs.map_with_state<int>([](auto&, auto*, auto&) {}, {.partitions = -2}); });
+  refuses("remember: the time must not be negative: -1 ms",
+          [] { mr::streaming_context({.batch = 10ms}).remember(-1ms); });
   EXPECT_THROW(mr::streaming_context({.batch = 0ms}), mr::usage_error);
   EXPECT_THROW(mr::streaming_context({.conf = {{"streaming.nonsense", "1"}}}), mr::error);
 }

@@ -173,6 +173,7 @@ class dstream {
   /// (row, how often it occurs in the batch).
   template <class... P>
   dstream<std::pair<T, std::int64_t>> count_by_value(P... partitions) const {
+    (detail::check_partitions("count_by_value", partitions), ...);
     using pair = std::pair<T, std::int64_t>;
     auto ones = detail::map_step<T>([](const T& row) { return pair(row, 1); });
     ones.operation = "count_by_value";
@@ -247,7 +248,7 @@ class dstream {
     requires detail::pair_row<T>
   auto group_by_key_and_window(millrace::window w, P... partitions) const {
     using K = typename detail::pair_types<T>::key;
-    const auto by = partitioner_of<K>(partitions...);
+    const auto by = partitioner_of<K>("group_by_key_and_window", partitions...);
     return each("group_by_key_and_window",
                 [by](const rdd<T>& r) { return rdd<T>(detail::partition_by(r.node(), by)); })
         .window(w)
@@ -305,7 +306,8 @@ class dstream {
     return dstream<std::pair<K, S>>(detail::update_state_stream(
         node_, detail::row_type_of<std::pair<K, S>>(), detail::update_of<V, S>(std::move(f)),
         options.idle == idle::call ? detail::idle_keys::called : detail::idle_keys::skipped,
-        initial_of(options), partitioner_of<K>(by_default(options.partitions))));
+        initial_of(options),
+        partitioner_of<K>("update_state_by_key", by_default(options.partitions))));
   }
   /// What `f(const K&, const V* value, mr::state<S>&)` gives for each row, in order within a
   /// partition: a row, a std::optional of one, or nothing. A key that was idle for longer than
@@ -323,7 +325,7 @@ class dstream {
     using V = typename detail::pair_types<T>::value;
     using R = typename detail::map_state_result<K, V, S, F>::type;
     check_state<S>();
-    const auto by = partitioner_of<K>(by_default(options.partitions));
+    const auto by = partitioner_of<K>("map_with_state", by_default(options.partitions));
     return mapped_dstream<typename detail::emitted_by<R>::type, K, S>(
         detail::map_with_state_stream(node_, detail::row_type_of<std::pair<K, S>>(),
                                       detail::map_state_of<K, V, S>(std::move(f)),
@@ -356,7 +358,7 @@ class dstream {
         "millrace: reduce_by_key needs a function of two values that returns such a value.");
     return dstream(detail::aggregate_stream(node_, detail::row_type_of<T>(), "reduce_by_key",
                                             detail::reduce_aggregator<K, V>(std::move(f)),
-                                            partitioner_of<K>(partitions...)));
+                                            partitioner_of<K>("reduce_by_key", partitions...)));
   }
   /// A key of a batch with all its values, in order.
   template <class... P>
@@ -515,13 +517,15 @@ class dstream {
   /// A stream of f(dataset, partitioner).
   template <class F, class... P>
   auto by_key(std::string_view operation, F f, P... partitions) const {
-    const any_partitioner by(partitioner_of<typename detail::pair_types<T>::key>(partitions...));
+    using K = typename detail::pair_types<T>::key;
+    const any_partitioner by(partitioner_of<K>(operation, partitions...));
     return each(operation, [f, by](const rdd<T>& r) { return f(r, by); });
   }
   template <class W, class F, class... P>
   auto with(const dstream<W>& other, std::string_view operation, F f, P... partitions) const {
     static_assert(sizeof(detail::other_value<T, W>) != 0);
-    const any_partitioner by(partitioner_of<typename detail::pair_types<T>::key>(partitions...));
+    using K = typename detail::pair_types<T>::key;
+    const any_partitioner by(partitioner_of<K>(operation, partitions...));
     return detail::derive<T, W>({node_, other.node()}, operation,
                                 detail::missing_parent::is_an_error,
                                 [f, by](const rdd<T>& a, const rdd<W>& b) { return f(a, b, by); });
@@ -529,7 +533,7 @@ class dstream {
   /// With the streams of `others` that I… number.
   template <class P, class... Others, std::size_t... I>
   auto cogrouped(const P& p, std::tuple<const Others&...> others, std::index_sequence<I...>) const {
-    const any_partitioner by(partitioner_of<typename detail::pair_types<T>::key>(p));
+    const any_partitioner by(partitioner_of<typename detail::pair_types<T>::key>("cogroup", p));
     return cogrouped_by(by, std::get<I>(others)...);
   }
   template <class... U>
@@ -556,8 +560,10 @@ class dstream {
     return options.initial ? options.initial->node() : detail::node_ptr();
   }
   template <class K, class... P>
-  detail::partitioner_ptr partitioner_of(P... p) const {
+  detail::partitioner_ptr partitioner_of([[maybe_unused]] std::string_view operation,
+                                         P... p) const {
     detail::check_key<K>();
+    (detail::check_partitions(operation, p), ...);
     return detail::partitioner_for<K>(number_or_partitioner(p...));
   }
   template <class K, class V, class F, class Inverse>
@@ -592,7 +598,7 @@ class dstream {
     static_assert(!invertible || !detail::holds_views_v<V>,
                   "millrace: what a window with an inverse keeps cannot be views; map the values "
                   "to types that own their text (std::string) first.");
-    const auto by = partitioner_of<K>(p...);
+    const auto by = partitioner_of<K>(operation, p...);
     const auto& rows = detail::row_type_of<std::pair<K, V>>();
     if constexpr (detail::holds_views_v<V>) {
       // Values which view text that would have to outlive its batch: reduced anew from what the

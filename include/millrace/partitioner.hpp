@@ -2,11 +2,14 @@
 #pragma once
 
 #include <concepts>
+#include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
 #include "millrace/detail/dataset/operations.hpp"
 #include "millrace/detail/dataset/partitioner.hpp"
+#include "millrace/error.hpp"
 
 namespace millrace {
 
@@ -71,6 +74,15 @@ concept is_user_partitioner = !std::is_same_v<P, hash_partitioner> && std::copy_
                                 { p(k) } -> std::convertible_to<int>;
                                 { p == p } -> std::convertible_to<bool>;
                               };
+
+/// Says which operation of the program's was given a number that can't be.
+template <class P>
+void check_partitions([[maybe_unused]] std::string_view operation, [[maybe_unused]] const P& p) {
+  if constexpr (std::is_integral_v<P>)
+    if (p < 1)
+      throw usage_error(std::string(operation) +
+                        ": the number of partitions must be positive: " + std::to_string(p));
+}
 
 /// A number of partitions, mr::hash_partitioner, mr::range_partitioner, what `rdd::partitioner()`
 /// gave, or a type of the user's: a copyable value with

@@ -216,6 +216,7 @@ class rdd {
   rdd distinct() const { return distinct(detail::default_partitions({node_})); }
   rdd distinct(int partitions) const {
     detail::check_key<T>();
+    detail::check_partitions("distinct", partitions);
     detail::aggregator keys;
     keys.key = &node_->rows();
     return rdd(detail::aggregate_by_key(node_, node_->rows(), "distinct", std::move(keys),
@@ -224,6 +225,7 @@ class rdd {
   /// Rows of both, each once.
   template <class... P>
   rdd intersection(const rdd& other, P... partitions) const {
+    (detail::check_partitions("intersection", partitions), ...);
     auto one = [](const T& row) { return std::pair<T, bool>(row, true); };
     return map(one)
         .cogroup(other.map(one), partitions...)
@@ -235,12 +237,14 @@ class rdd {
   /// Rows of this which the other lacks; duplicates stay.
   template <class... P>
   rdd subtract(const rdd& other, P... partitions) const {
+    (detail::check_partitions("subtract", partitions), ...);
     auto one = [](const T& row) { return std::pair<T, bool>(row, true); };
     return map(one).subtract_by_key(other.map(one), partitions...).keys();
   }
   /// f(const T&) -> K; rows become (K, std::vector<T>).
   template <class F, class... P>
   auto group_by(F f, P... partitions) const {
+    (detail::check_partitions("group_by", partitions), ...);
     return key_by(std::move(f)).group_by_key(partitions...);
   }
   /// By f(const T&) -> K. A job samples the keys now. Equal keys keep their order.
@@ -406,6 +410,7 @@ class rdd {
   {
     using K = typename detail::pair_types<T>::key;
     detail::check_key<K>();
+    detail::check_partitions("partition_by", by);
     return rdd(detail::partition_by(node_, detail::partitioner_for<K>(by)));
   }
   /// Sorted by key over all partitions; equal keys keep their order. A job samples the keys now, to
@@ -434,8 +439,9 @@ class rdd {
   {
     using K = typename detail::pair_types<T>::key;
     detail::check_order<K>();
-    return rdd(detail::sort_partitions(node_, "repartition_and_sort_within_partitions",
-                                       partitioner_of<K>({node_}, by), true));
+    const std::string_view operation = "repartition_and_sort_within_partitions";
+    return rdd(
+        detail::sort_partitions(node_, operation, partitioner_of<K>(operation, {node_}, by), true));
   }
   /// Pairs whose key is neither below `low` nor above `high`. Of a dataset that is partitioned by
   /// ranges (sort_by_key) only those partitions are read which may have such keys.
@@ -862,10 +868,12 @@ class rdd {
   }
 
   template <class K, class... P>
-  detail::partitioner_ptr partitioner_of(const std::vector<detail::node_ptr>& parents,
+  detail::partitioner_ptr partitioner_of([[maybe_unused]] std::string_view operation,
+                                         const std::vector<detail::node_ptr>& parents,
                                          P... p) const {
     static_assert(sizeof...(P) <= 1, "millrace: give one number of partitions or one partitioner.");
     detail::check_key<K>();
+    (detail::check_partitions(operation, p), ...);
     if constexpr (sizeof...(P) == 0)
       return detail::default_partitioner(parents, detail::row_type_of<K>());
     else return detail::partitioner_for<K>(p...);
@@ -873,7 +881,7 @@ class rdd {
 
   template <class Row, class... P>
   rdd<Row> aggregated(std::string_view operation, detail::aggregator a, P... p) const {
-    auto by = partitioner_of<typename detail::pair_types<T>::key>({node_}, p...);
+    auto by = partitioner_of<typename detail::pair_types<T>::key>(operation, {node_}, p...);
     return rdd<Row>(detail::aggregate_by_key(node_, detail::row_type_of<Row>(), operation,
                                              std::move(a), std::move(by)));
   }
@@ -891,7 +899,7 @@ class rdd {
   template <class Row, class... P>
   rdd<Row> grouped(std::string_view operation, std::vector<detail::node_ptr> parents,
                    detail::group_loop loop, P... p) const {
-    auto by = partitioner_of<typename detail::pair_types<T>::key>(parents, p...);
+    auto by = partitioner_of<typename detail::pair_types<T>::key>(operation, parents, p...);
     return rdd<Row>(detail::group_by_key(std::move(parents), detail::row_type_of<Row>(), operation,
                                          {}, loop, std::move(by)));
   }
@@ -908,7 +916,8 @@ class rdd {
   template <class Row, class Other, class... P>
   rdd<Row> joined_with(std::string_view operation, const Other& other, detail::join_form form,
                        P... p) const {
-    auto by = partitioner_of<typename detail::pair_types<T>::key>({node_, other.node()}, p...);
+    auto by =
+        partitioner_of<typename detail::pair_types<T>::key>(operation, {node_, other.node()}, p...);
     return rdd<Row>(detail::join(node_, other.node(), detail::row_type_of<Row>(), operation, form,
                                  std::move(by)));
   }

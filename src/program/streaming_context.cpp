@@ -81,6 +81,9 @@ dstream<std::string_view> streaming_context::binary_records_stream(
 
 void streaming_context::remember(std::chrono::milliseconds at_least) const {
   core()->check_building("remember");
+  if (at_least.count() < 0)
+    throw usage_error(
+        "remember: the time must not be negative: " + std::to_string(at_least.count()) + " ms");
   core()->graph().remember(at_least);
 }
 
