@@ -89,6 +89,9 @@ TEST_F(StreamingSurface, EachBatch) {
 
   EXPECT_EQ(doubled.batches(), (std::vector<std::vector<int>>{{6, 2, 6}, {}}));
   EXPECT_EQ(users.sorted(), (std::vector<std::vector<std::string>>{{"ann", "bob"}, {}}));
+  std::string all_users;
+  for (const std::string& user : users.batches()[0]) all_users += user;
+  EXPECT_EQ(all_users, "annbob");
   EXPECT_EQ(split.sorted(), (std::vector<std::vector<std::string>>{{"a", "b", "c"}, {}}));
   EXPECT_EQ(in_words.batches(), (std::vector<std::vector<std::int64_t>>{{3}, {0}}));
   EXPECT_EQ(emitted.batches()[0].size(), 6U);

@@ -33,10 +33,11 @@ class batches {
   const_iterator end() const { return all_.end(); }
   std::size_t size() const { return all_.size(); }
   bool empty() const { return all_.empty(); }
-  const rows<T>& operator[](std::size_t i) const { return all_[i]; }
+  // By value, which shares the rows: `for (const auto& row : seen.batches()[0])` is right.
+  rows<T> operator[](std::size_t i) const { return all_[i]; }
   /// REQUIRES: not empty.
-  const rows<T>& front() const { return all_.front(); }
-  const rows<T>& back() const { return all_.back(); }
+  rows<T> front() const { return all_.front(); }
+  rows<T> back() const { return all_.back(); }
 
   /// The same with the rows of each batch in order (by `<`, field by field).
   batches sorted() const {
