@@ -132,12 +132,35 @@ TEST_F(Command, submit_hands_its_options_to_the_program) {
   EXPECT_EQ(ran.printed,
             "--master local[3] --checkpoint here --conf a=b --conf c=d --conf mine -- x\n");
   EXPECT_EQ(millrace("submit echo 1").printed, "1\n") << "found as a shell finds it";
+  EXPECT_EQ(millrace("submit --conf a=b echo x --help").printed, "--conf a=b x --help\n");
+  EXPECT_EQ(millrace("submit --conf a=b --conf c=d echo").printed, "--conf a=b --conf c=d\n");
   EXPECT_EQ(millrace("submit").status, 2);
   expect_in("PROGRAM", millrace("submit"));
   expect_in("PROGRAM", millrace("submit --help"));
   const result missing = millrace("submit ./not-there");
   EXPECT_EQ(missing.status, 1);
   expect_in("the program can't be run (No such file or directory): ./not-there", missing);
+}
+
+TEST_F(Command, submit_takes_what_spark_submit_takes) {
+  EXPECT_EQ(millrace("submit --deploy-mode client --master local --executor-memory 2g --class A "
+                     "echo x")
+                .printed,
+            "--master local x\n");
+  EXPECT_EQ(millrace("submit -v --supervise -c a=b echo").printed, "--conf a=b --supervise\n");
+  const result named = millrace("submit --name clicks echo x");
+  EXPECT_EQ(named.status, 1);
+  expect_in("their code says it: --name", named);
+}
+
+TEST_F(Command, what_it_does_not_know_it_says) {
+  const result unknown = millrace("sumbit x");
+  EXPECT_EQ(unknown.status, 2);
+  EXPECT_EQ(unknown.printed, "millrace: there is no such command; see millrace --help: sumbit\n");
+  EXPECT_EQ(millrace("help").status, 0);
+  EXPECT_EQ(millrace("help").printed, millrace("--help").printed);
+  EXPECT_EQ(millrace("--version").status, 0);
+  expect_in("millrace 0.", millrace("--version"));
 }
 
 TEST_F(Command, dead_letters_are_listed_shown_and_replayed) {

@@ -21,8 +21,12 @@ def main(arguments):
         return 0
     if command == "submit":
         return submit(rest)
+    if command not in ("help", "--help", "-h"):
+        print(f"millrace: there is no such command; see millrace --help: {command}",
+              file=sys.stderr)
+        return 2
     print(HELP, end="")
-    return 0 if command in ("help", "--help", "-h") else 2
+    return 0
 
 
 def submit(arguments):
@@ -31,7 +35,7 @@ def submit(arguments):
         if not arguments:
             raise Misuse("submit wants a program")
     except Misuse as why:
-        print(f"millrace: {why} (see millrace help)", file=sys.stderr)
+        print(f"millrace: {why} (see millrace submit --help)", file=sys.stderr)
         return 2
     settings.setdefault("spark.app.name", os.path.basename(arguments[0]))
     environment = dict(os.environ)

@@ -15,18 +15,26 @@ int main(int argc, char** argv) {
       "For Python programs there is millrace pyspark-path, too.",
       "millrace");
   app.require_subcommand(1);
+  app.set_version_flag("--version", "millrace " MILLRACE_VERSION);
   command::add_batches(app);
   command::add_checkpoint(app);
   command::add_deadletter(app);
   command::add_submit(app, argc, argv);
   try {
-    bool ours = argc < 2 || argv[1][0] == '-';
+    const std::string_view first = argc < 2 ? "" : argv[1];
+    if (first == "help") {
+      std::fputs(app.help().c_str(), stdout);
+      return 0;
+    }
+    if (first == "pyspark-path") {
+      command::hand_to_python(argc, argv);
+      throw error("the Python packages are not installed beside this program");
+    }
+    bool ours = first.empty() || first[0] == '-';
     for (const CLI::App* one : app.get_subcommands([](CLI::App*) { return true; }))
       ours = ours || one->check_name(argv[1]);
-    if (!ours && !command::hand_to_python(argc, argv)) {
-      std::fprintf(stderr,
-                   "millrace: there is no command \"%s\", and the Python packages are not "
-                   "installed beside this program; see millrace --help\n",
+    if (!ours) {
+      std::fprintf(stderr, "millrace: there is no such command; see millrace --help: %s\n",
                    argv[1]);
       return 2;
     }

@@ -19,7 +19,33 @@ struct given {
   std::string master;
   std::string checkpoint;
   std::vector<std::string> conf;
+  bool supervise = false;
+  bool verbose = false;
 };
+
+// What spark-submit takes. These say where and with what to run, and there is one machine here.
+constexpr const char* left_out[] = {"--class",
+                                    "--deploy-mode",
+                                    "--driver-class-path",
+                                    "--driver-cores",
+                                    "--driver-memory",
+                                    "--driver-java-options",
+                                    "--driver-library-path",
+                                    "--exclude-packages",
+                                    "--executor-cores",
+                                    "--executor-memory",
+                                    "--jars",
+                                    "--keytab",
+                                    "--num-executors",
+                                    "--packages",
+                                    "--principal",
+                                    "--proxy-user",
+                                    "--queue",
+                                    "--repositories",
+                                    "--total-executor-cores"};
+// These say something, but to Python programs alone.
+constexpr const char* of_python[] = {"--archives", "--files", "--name", "--properties-file",
+                                     "--py-files"};
 
 /// The program in place of this one, which mr::launch tells what was given; its own arguments last.
 [[noreturn]] void execute(const given& options, std::vector<std::string> program) {
@@ -30,6 +56,7 @@ struct given {
   add("--master", options.master);
   add("--checkpoint", options.checkpoint);
   for (const std::string& one : options.conf) add("--conf", one);
+  if (options.supervise) words.emplace_back("--supervise");
   words.insert(words.end(), program.begin() + 1, program.end());
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
@@ -52,18 +79,30 @@ void add_submit(CLI::App& app, int argc, char** argv) {
   auto options = std::make_shared<given>();
   submit->add_option("--master", options->master, "Where: local, local[N], local[*], local[N,F]");
   submit->add_option("--checkpoint", options->checkpoint, "Where the stream's state is kept");
-  submit->add_option("--conf", options->conf, "NAME=VALUE, a setting; may be given several times")
-      ->expected(1)
-      ->take_all();
+  submit
+      ->add_option("-c,--conf", options->conf, "NAME=VALUE, a setting; may be given several times")
+      ->allow_extra_args(false);
+  submit->add_flag("--supervise", options->supervise, "Starts the program again when it dies");
+  submit->add_flag("-v,--verbose", options->verbose)->group("");
+  auto unused = std::make_shared<std::vector<std::string>>();
+  for (const char* const name : left_out)
+    submit->add_option(name, *unused)->allow_extra_args(false)->group("");
+  for (const char* const name : of_python)
+    submit->add_option(name, *unused)->allow_extra_args(false)->group("");
   submit->prefix_command();
   submit->footer(
-      "Python programs take --name and --py-files too, and what else spark-submit knows "
-      "where it makes sense on one machine.");
-  submit->callback([submit, options, argc, argv] {
+      "Python programs take --name, --py-files, --files, --archives and --properties-file too. "
+      "What else spark-submit knows (--deploy-mode, --executor-memory ...) makes no difference.");
+  submit->callback([submit, options, unused, argc, argv] {
     const std::vector<std::string> program = submit->remaining();
     if (program.empty()) throw CLI::RequiredError("PROGRAM");
     // Options that are not ours may be those of Python programs.
     const bool python = program[0].ends_with(".py") || program[0].starts_with('-');
+    for (const char* const name : of_python)
+      if (!python && submit->count(name) != 0)
+        throw usage_error(std::string("this option is for Python programs; others enter through "
+                                      "mr::launch, and their code says it: ") +
+                          name);
     if (!python) execute(*options, program);
     if (!hand_to_python(argc, argv))
       throw error(
