@@ -4,7 +4,7 @@ import os
 import sys
 
 from millrace import drop_in
-from millrace.submitting import Misuse, options_of
+from millrace.submitting import Misuse, options_of, places_of
 
 HELP = """\
 millrace submit [--master M] [--name N] [--conf NAME=VALUE] [--properties-file FILE]
@@ -41,7 +41,7 @@ def submit(arguments):
     environment = dict(os.environ)
     environment.setdefault("PYTHONHASHSEED", "0")
     environment["PYTHONPATH"] = os.pathsep.join(
-        filter(None, [drop_in(), environment.get("PYTHONPATH")]))
+        filter(None, [drop_in(), *places_of(settings), environment.get("PYTHONPATH")]))
     environment["MILLRACE_SUBMIT_CONF"] = "\n".join(f"{k}={v}" for k, v in settings.items())
     os.execve(sys.executable, [sys.executable, *arguments], environment)
 

@@ -54,6 +54,13 @@ def options_of(arguments: list[str]) -> tuple[dict[str, str], list[str]]:
     return {**(properties_of(file) if file else {}), **settings}, left
 
 
+def places_of(settings: dict[str, str]) -> list[str]:
+    """Where the modules of --py-files lie, which a program may import before it has a context."""
+    files = [os.path.abspath(path.removeprefix("file:"))
+             for path in settings.get("spark.submit.pyFiles", "").split(",") if path]
+    return [os.path.dirname(path) if path.endswith(".py") else path for path in files]
+
+
 def properties_of(path: str) -> dict[str, str]:
     """A line a setting: its name, then white space, "=" or ":", then its value."""
     try:

@@ -533,7 +533,8 @@ class SparkContext:
             shutil.copytree(path, target, dirs_exist_ok=True)
         else:
             shutil.copyfile(path, target)
-        self._added.append(target)
+        if target not in self._added:
+            self._added.append(target)
 
     def addPyFile(self, path):
         self.addFile(path)

@@ -131,6 +131,8 @@ def test_files(sc, tmp_path):
         return [x * factor for x in rows]
 
     assert sc.parallelize([1, 2]).mapPartitions(times).collect() == [100, 200]
+    sc.addFile(str(tmp_path / "data.txt"))
+    assert sum(one.endswith("/data.txt") for one in sc.listFiles) == 1
     (tmp_path / "added_module.py").write_text("def hello():\n    return 'Hello'\n")
     sc.addPyFile(str(tmp_path / "added_module.py"))
 

@@ -96,6 +96,21 @@ def test_files_of_submit(tmp_path):
     assert done.stdout == "data data packed\nfrom the file given 3g files.py\n", done.stderr
 
 
+def test_modules_of_submit_are_there_before_the_context(tmp_path):
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "plain_module.py").write_text("def less(x):\n    return x - 1\n")
+    with zipfile.ZipFile(tmp_path / "packed.zip", "w") as packed:
+        packed.writestr("zipped_module.py", "def more(x):\n    return x + 10\n")
+    program = tmp_path / "program.py"
+    program.write_text("from plain_module import less\nfrom zipped_module import more\n"
+                       "from pyspark import SparkContext\n"
+                       "print(SparkContext().parallelize([1, 2]).map(less).map(more).collect())\n")
+    done = subprocess.run(
+        [BIN / "millrace", "submit", "--py-files", "packed.zip,other/plain_module.py", program],
+        capture_output=True, text=True, cwd=tmp_path)
+    assert done.stdout == "[10, 11]\n", done.stderr
+
+
 def test_arguments_that_programs_give_to_pyspark(monkeypatch):
     monkeypatch.setenv("PYSPARK_SUBMIT_ARGS", "--master local[3] --packages 'a:b:1' pyspark-shell")
     assert SparkConf().get("spark.master") == "local[3]"

@@ -36,7 +36,7 @@ class Row(tuple):
         try:
             return super().__getitem__(self.__fields__.index(item))
         except (ValueError, AttributeError):
-            raise KeyError(item) from None
+            raise ValueError(item) from None  # as in Spark
 
     def __getattr__(self, name):
         if name.startswith("__"):
