@@ -83,7 +83,8 @@ class SparkContext:
                              "allowed as it is a security risk.")
         if TaskContext.get() is not None and (
                 conf is None or not conf._is("spark.executor.allowSparkContext")):
-            raise Exception("SparkContext should only be created and accessed on the driver.")
+            raise PySparkRuntimeError("[CONTEXT_ONLY_VALID_ON_DRIVER] SparkContext should only be "
+                                      "created and accessed on the driver.")
         with SparkContext._lock:
             active = SparkContext._active_spark_context
             if active is self:

@@ -236,6 +236,11 @@ def test_a_session_leads_to_its_context(sc, tmp_path):
     session = SparkSession.builder.appName("x").master("local[2]").config("a", "b").getOrCreate()
     assert SparkSession.builder.getOrCreate() is session and session.sparkContext is sc
     assert SparkSession.getActiveSession() is session and session.version == sc.version
+    assert session.conf.set("spark.b", True) is None and session.conf.get("spark.b") == "true"
+    session.conf.unset("spark.b")
+    assert session.conf.get("spark.b", None) is None
+    with pytest.raises(Py4JJavaError, match="spark.b"):
+        session.conf.get("spark.b")
     (tmp_path / "f").write_text("a b\nc\n")
     assert session.read.text(str(tmp_path / "f")).rdd.map(lambda r: r[0]).collect() == ["a b", "c"]
     with pytest.raises(NotImplementedError, match="SparkSession.sql"):

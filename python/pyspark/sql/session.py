@@ -4,7 +4,7 @@ import threading
 
 from pyspark.conf import SparkConf
 from pyspark.context import SparkContext
-from pyspark.errors import needs_jvm
+from pyspark.errors import java_error, needs_jvm
 from pyspark.sql.row import Row
 
 
@@ -70,7 +70,7 @@ class SparkSession:
 
     @property
     def conf(self):
-        return self._sc._conf
+        return _RuntimeConf(self._sc._conf)
 
     @property
     def read(self):
@@ -103,6 +103,31 @@ class _BuilderOfEach:
 
 
 SparkSession.builder = _BuilderOfEach()
+
+
+class _RuntimeConf:
+    """`spark.conf`: settings of the context, where a value may be looked for and set."""
+
+    def __init__(self, conf):
+        self._conf = conf
+
+    def get(self, key, *default):
+        if not self._conf.contains(key) and not default:
+            raise java_error("get", "java.util.NoSuchElementException: [SQL_CONF_NOT_FOUND] The SQL "
+                             f'config "{key}" cannot be found. Please verify that the config exists.')
+        return self._conf.get(key, *default)
+
+    def set(self, key, value):
+        self._conf.set(key, str(value).lower() if isinstance(value, bool) else value)
+
+    def unset(self, key):
+        self._conf._conf.pop(key, None)
+
+    def isModifiable(self, key):
+        return False
+
+    def __getattr__(self, name):  # what SparkConf has
+        return getattr(self._conf, name)
 
 
 class _Reader:
