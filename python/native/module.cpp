@@ -64,6 +64,13 @@ dataset of_function(const runner& r, const std::string& operation, const py::byt
                       std::move(from), std::move(read), together)};
 }
 
+/// Who asks for a job.
+struct of_job {
+  std::string group;
+  std::vector<std::string> tags;
+  bool from_main;  // Python's main thread, which hears of Ctrl-C
+};
+
 /// Runs a job on a thread of its own where Python's main thread asks, so that Ctrl-C ends it.
 template <class F>
 void interruptibly(runner::ticket& t, F work) {
@@ -103,14 +110,13 @@ void interruptibly(runner::ticket& t, F work) {
 }
 
 py::list run(runner& r, const dataset& of, const std::vector<int>& partitions,
-             const std::string& action, const std::string& group, bool from_main) {
+             const std::string& action, const of_job& job) {
   std::vector<std::shared_ptr<detail::row_buffer>> parts;
   {
     const py::gil_scoped_release no_python;
-    runner::ticket t;
-    t.group = group;
+    runner::ticket t{job.group, job.tags};
     const auto work = [&] { parts = r.run(of.node, partitions, action, t); };
-    if (from_main) interruptibly(t, work);
+    if (job.from_main) interruptibly(t, work);
     else work();
   }
   py::list all;
@@ -127,26 +133,24 @@ py::list run(runner& r, const dataset& of, const std::vector<int>& partitions,
 
 /// Runs jobs without Python's lock; Ctrl-C ends them where Python's main thread asks.
 template <class F>
-void in_job(runner& r, const std::string& group, bool from_main, F jobs) {
+void in_job(runner& r, const of_job& job, F jobs) {
   const py::gil_scoped_release no_python;
-  runner::ticket t;
-  t.group = group;
+  runner::ticket t{job.group, job.tags};
   const auto work = [&] { r.run(t, jobs); };
-  if (from_main) interruptibly(t, work);
+  if (job.from_main) interruptibly(t, work);
   else work();
 }
 
-std::int64_t count(runner& r, const dataset& of, const std::string& group, bool from_main) {
+std::int64_t count(runner& r, const dataset& of, const of_job& job) {
   std::int64_t rows = 0;
-  in_job(r, group, from_main, [&] { rows = detail::count_rows(of.node); });
+  in_job(r, job, [&] { rows = detail::count_rows(of.node); });
   return rows;
 }
 
 /// The first rows of a dataset of the engine's own rows, pickled.
-py::bytes take(runner& r, const dataset& of, std::int64_t n, const std::string& group,
-               bool from_main) {
+py::bytes take(runner& r, const dataset& of, std::int64_t n, const of_job& job) {
   pickle_of_rows pickle(pickling_of(of.node->rows()));
-  in_job(r, group, from_main, [&] {
+  in_job(r, job, [&] {
     detail::row_buffer rows = detail::take_rows(of.node, n);
     for (std::size_t i = 0; i < rows.size(); ++i) pickle.add({rows.row(i), 1, false});
   });
@@ -199,6 +203,9 @@ PYBIND11_MODULE(_millrace, m) {
       .def("keep", [](const dataset& d, bool kept) {
         d.node->keep(kept ? storage_level::memory : storage_level::none);
       });
+
+  py::class_<of_job>(m, "OfJob")
+      .def(py::init<std::string, std::vector<std::string>, bool>());
 
   py::class_<runner, std::shared_ptr<runner>>(m, "Engine")
       .def(py::init(&make_ended_unlocked<runner, std::string, std::string,
@@ -257,6 +264,7 @@ PYBIND11_MODULE(_millrace, m) {
            [](runner& r, const std::optional<std::string>& group) {
              r.cancel(group ? &*group : nullptr);
            })
+      .def("cancel_tagged", &runner::cancel_tagged)
       .def(
           "jobs_of", [](runner& r, const std::string& group) { return r.status().jobs_of(group); },
           no_python())

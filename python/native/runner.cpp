@@ -1,5 +1,6 @@
 #include "runner.hpp"
 
+#include <algorithm>
 #include <optional>
 
 #include "millrace/error.hpp"
@@ -105,6 +106,12 @@ void runner::cancel(const std::string* group) {
   const std::lock_guard lock(mutex_);
   for (ticket* const t : running_)
     if (group == nullptr || t->group == *group) t->cancel = true;
+}
+
+void runner::cancel_tagged(const std::string& tag) {
+  const std::lock_guard lock(mutex_);
+  for (ticket* const t : running_)
+    if (std::ranges::find(t->tags, tag) != t->tags.end()) t->cancel = true;
 }
 
 }  // namespace millrace::python

@@ -41,6 +41,7 @@ class runner {
   /// A running job, for whoever wants to end it.
   struct ticket {
     std::string group;
+    std::vector<std::string> tags;
     std::atomic<bool> cancel{false};
   };
   /// Runs jobs, which `t` may end. In a batch the batch's own lane is used.
@@ -51,6 +52,7 @@ class runner {
                                                        std::string_view action, ticket& t);
   /// Ends all jobs of a group; all jobs for none.
   void cancel(const std::string* group);
+  void cancel_tagged(const std::string& tag);
 
  private:
   std::unique_ptr<detail::manual_clock> manual_;

@@ -32,6 +32,8 @@ from pyspark.taskcontext import TaskContext
 from pyspark.typed import hash_in_words, hash_of_workers
 from pyspark.version import __version__
 
+_TAGS = "spark.job.tags"
+
 INSIDE = (
     "[CONTEXT_ONLY_VALID_ON_DRIVER] It appears that you are attempting to reference SparkContext from a broadcast variable, "
     "action, or transformation. SparkContext can only be used on the driver, not in code that it "
@@ -288,15 +290,19 @@ class SparkContext:
     def _task(self, source, made, inputs, gives_frames):
         return Task(source, made, inputs, gives_frames, self._python_paths, self._properties())
 
+    def _of_job(self):
+        import _millrace
+        return _millrace.OfJob(self.getLocalProperty("spark.jobGroup.id") or "",
+                               list(self.getJobTags()),
+                               threading.current_thread() is threading.main_thread())
+
     def _run(self, rdd, action, partitions=None):
         dataset = rdd._rows()
         if partitions is None:
             partitions = list(range(dataset.partitions))
         if not partitions:
             return []
-        main = (threading.current_thread() is threading.main_thread())
-        group = self.getLocalProperty("spark.jobGroup.id") or ""
-        results = self._call(self._engine.run, dataset, partitions, action, group, main)
+        results = self._call(self._engine.run, dataset, partitions, action, self._of_job())
         accumulators.apply(self._engine.take_gained())
         if self._checkpoints_wanted:
             rdd._checkpoint_now()
@@ -304,9 +310,7 @@ class SparkContext:
 
     def _of_engine(self, rdd, action, *arguments):
         """What the engine makes of its own rows."""
-        main = threading.current_thread() is threading.main_thread()
-        group = self.getLocalProperty("spark.jobGroup.id") or ""
-        result = self._call(action, *arguments, group, main)
+        result = self._call(action, *arguments, self._of_job())
         if self._checkpoints_wanted:
             rdd._checkpoint_now()
         return pickle.loads(result) if isinstance(result, bytes) else result
@@ -582,6 +586,25 @@ class SparkContext:
 
     def setInterruptOnCancel(self, interruptOnCancel):
         """A cancelled task always ends at once."""
+
+    def addJobTag(self, tag):
+        if not tag or "," in tag:
+            raise java_error("addJobTag", "java.lang.IllegalArgumentException: Spark job tag cannot "
+                             "be an empty string or contain ','.")
+        self.setLocalProperty(_TAGS, ",".join(sorted(self.getJobTags() | {tag})))
+
+    def removeJobTag(self, tag):
+        self.setLocalProperty(_TAGS, ",".join(sorted(self.getJobTags() - {tag})) or None)
+
+    def getJobTags(self):
+        """Of the calling thread."""
+        return set(filter(None, (self.getLocalProperty(_TAGS) or "").split(",")))
+
+    def clearJobTags(self):
+        self.setLocalProperty(_TAGS, None)
+
+    def cancelJobsWithTag(self, tag):
+        self._engine.cancel_tagged(tag)
 
     def cancelJobGroup(self, groupId):
         self._engine.cancel(groupId)

@@ -33,7 +33,8 @@ MEMBERS = {
         sequenceFile setCheckpointDir getCheckpointDir setJobDescription setJobGroup
         setLocalProperty setLogLevel setSystemProperty show_profiles sparkUser startTime
         statusTracker stop textFile uiWebUrl union version wholeTextFiles master appName sparkHome
-        environment listFiles listArchives resources""",
+        environment listFiles listArchives resources addJobTag removeJobTag getJobTags clearJobTags
+        cancelJobsWithTag""",
     StreamingContext: """addStreamingListener awaitTermination awaitTerminationOrTimeout
         binaryRecordsStream checkpoint getActive getActiveOrCreate getOrCreate queueStream
         remember socketTextStream sparkContext start stop textFileStream transform union""",

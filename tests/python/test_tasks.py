@@ -90,6 +90,41 @@ def test_jobs_are_watched(sc):
     assert tracker.getJobInfo(tracker.getJobIdsForGroup()[0]).status == "FAILED"
 
 
+def test_jobs_have_tags(sc, tmp_path):
+    assert sc.getJobTags() == set()
+    for tag in ("a", "b", "b"):
+        sc.addJobTag(tag)
+    assert sc.getJobTags() == {"a", "b"}
+    sc.removeJobTag("b")
+    assert sc.getJobTags() == {"a"}
+    sc.clearJobTags()
+    assert sc.getJobTags() == set()
+    for tag in ("", "a,b"):
+        with pytest.raises(Py4JJavaError, match="tag cannot be"):
+            sc.addJobTag(tag)
+    begun, failures = tmp_path / "begun", []
+
+    def endless(x):
+        begun.touch()
+        threading.Event().wait()
+
+    def run():
+        sc.addJobTag("slow")
+        try:
+            sc.parallelize([1], 1).foreach(endless)
+        except Py4JJavaError as failure:
+            failures.append(str(failure))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    eventually(begun.exists)
+    sc.cancelJobsWithTag("other")
+    assert thread.is_alive()
+    sc.cancelJobsWithTag("slow")
+    thread.join(30)
+    assert "cancelled" in failures[0]
+
+
 def test_a_level_is_given_once(sc):
     for level in (StorageLevel.DISK_ONLY, StorageLevel.DISK_ONLY_2, StorageLevel.DISK_ONLY_3,
                   StorageLevel.MEMORY_AND_DISK, StorageLevel.MEMORY_ONLY_2,
