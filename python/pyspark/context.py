@@ -2,7 +2,6 @@
 
 import atexit
 import contextlib
-import glob
 import os
 import pickle
 import re
@@ -25,7 +24,7 @@ from pyspark.errors import (Py4JJavaError, PySparkRuntimeError, java_error, job_
                             needs_jvm)
 from pyspark.profiler import BasicProfiler, Profiled, ProfilerCollector
 from pyspark.rdd import RDD, PipelinedRDD
-from pyspark.saving import local_path, rows_in
+from pyspark.saving import local_path, matches_of, opened_by_name, patterns_in, rows_in
 from pyspark.serializers import AutoBatchedSerializer, CPickleSerializer
 from pyspark.status import StatusTracker
 from pyspark.taskcontext import TaskContext
@@ -448,28 +447,26 @@ class SparkContext:
 
     def textFile(self, name, minPartitions=None, use_unicode=True):
         n = minPartitions or self.defaultMinPartitions
-        names = [local_path(one) for one in name.split(",")]
+        paths = patterns_in(name)
 
-        def read(path):
-            if not glob.glob(path) and not os.path.exists(path):
-                raise job_failed("org.apache.hadoop.mapred.InvalidInputException: Input path "
-                                 f"does not exist: file:{os.path.abspath(path)}")
-            return self._engine.text_file(path, n)
+        def read():
+            for path in paths:
+                if not matches_of(path):
+                    raise _no_input("mapred", path)
+            return self._engine.text_file(",".join(paths), n)
 
-        files = [RDD._of_leaf(self, path, lambda path=path: read(path), unicode=use_unicode)
-                 for path in names]
-        return (files[0] if len(files) == 1 else self.union(files)).setName(name)
+        return RDD._of_leaf(self, name, read, unicode=use_unicode).setName(name)
 
     def _files_of(self, path):
         """Paths of a file, of a directory's files, or of what a glob names."""
         found = []
-        for pattern in local_path(path).split(","):
-            for one in sorted(glob.glob(pattern)):
+        for pattern in patterns_in(path):
+            matches = matches_of(pattern)
+            if not matches:
+                raise _no_input("mapreduce.lib.input", pattern)
+            for one in sorted(matches):
                 found += [os.path.join(one, name) for name in sorted(os.listdir(one))
                           if name[0] not in "._"] if os.path.isdir(one) else [one]
-        if not found:
-            raise job_failed("org.apache.hadoop.mapreduce.lib.input.InvalidInputException: Input "
-                             f"path does not exist: {path}")
         return [os.path.abspath(one) for one in found if os.path.isfile(one)]
 
     def _of_files(self, path, partitions, step):
@@ -478,10 +475,10 @@ class SparkContext:
         return self.parallelize(files, n)._then("files", step)
 
     def wholeTextFiles(self, path, minPartitions=None, use_unicode=True):
-        return self._of_files(path, minPartitions, steps.Map(_WholeText(use_unicode)))
+        return self._of_files(path, minPartitions, steps.Map(_WholeText(use_unicode, True)))
 
     def binaryFiles(self, path, minPartitions=None):
-        return self._of_files(path, minPartitions, steps.Map(_WholeText(False)))
+        return self._of_files(path, minPartitions, steps.Map(_WholeText(False, False)))
 
     def binaryRecords(self, path, recordLength):
         return self._of_files(path, None, steps.FlatMap(_Records(recordLength)))
@@ -642,6 +639,13 @@ class SparkContext:
         raise needs_jvm("SparkContext.sequenceFile")
 
 
+def _no_input(package, path):
+    what = f"file:{os.path.abspath(path)}"
+    is_pattern = any(c in path for c in "*?[{")
+    return java_error("partitions", f"org.apache.hadoop.{package}.InvalidInputException: Input " + (
+        f"Pattern {what} matches 0 files" if is_pattern else f"path does not exist: {what}"))
+
+
 def _hash_of_text(_):
     return hash("millrace")
 
@@ -703,9 +707,10 @@ class _SavedRows(steps.Step):
 
 class _WholeText(steps.Step):
     def __call__(self, path):
-        with open(path, "rb") as file:
+        as_text, unpacked = self.arguments
+        with opened_by_name(path) if unpacked else open(path, "rb") as file:
             data = file.read()
-        return "file:" + path, data.decode("utf-8", "replace") if self.arguments[0] else data
+        return "file:" + path, data.decode("utf-8", "replace") if as_text else data
 
 
 class _Records(steps.Step):

@@ -2,8 +2,10 @@
 
 import bz2
 import contextlib
+import glob
 import gzip
 import os
+import re
 import shlex
 import struct
 import subprocess
@@ -26,6 +28,30 @@ def local_path(path):
     if "://" in path:
         raise NotImplementedError(f"only local files are read and written here: {path}")
     return path
+
+
+def patterns_in(paths):
+    """Several are parted by commas, those within braces aside."""
+    return [local_path(one) for one in re.split(r",(?![^{}]*\})", paths)]
+
+
+def matches_of(pattern):
+    """What a path, or a pattern with Hadoop's braces, names."""
+    if os.path.exists(pattern):
+        return [pattern]
+    braces = re.search(r"\{([^{}]*)\}", pattern)
+    if braces is None:
+        return glob.glob(pattern)
+    return [match for one in braces[1].split(",")
+            for match in matches_of(pattern[:braces.start()] + one + pattern[braces.end():])]
+
+
+def opened_by_name(path):
+    """To be read; what is compressed, as its name says, unpacked."""
+    for opened, ending in _CODECS.values():
+        if path.endswith(ending):
+            return opened(path, "rb")
+    return open(path, "rb")
 
 
 class SavingOperations:

@@ -1,5 +1,6 @@
 """Each member of RDD, with the results that Spark's documentation gives."""
 
+import gzip
 import os
 import pickle
 import random
@@ -438,6 +439,28 @@ def test_a_dead_worker_is_replaced(sc, tmp_path):
     assert sc.parallelize([1, 2, 3], 2).map(die_once).collect() == [1, 2, 3]
     with pytest.raises(Py4JJavaError, match="worker process ended"):
         sc.parallelize([1]).map(lambda x: os._exit(1)).collect()
+
+
+def test_paths_are_patterns(sc, tmp_path):
+    for name in ("a.txt", "b.txt", "c.log"):
+        (tmp_path / name).write_text(name + "\n")
+    with gzip.open(tmp_path / "d.gz", "wb") as packed:
+        packed.write(b"packed\n")
+    for pattern, lines in (("{a,b}.txt", ["a.txt", "b.txt"]), ("{a.txt,c.log}", ["a.txt", "c.log"]),
+                           ("?.txt", ["a.txt", "b.txt"]), ("[ac].*", ["a.txt", "c.log"]),
+                           (f"c.log,{tmp_path}/b.txt", ["b.txt", "c.log"])):
+        assert sorted(sc.textFile(f"{tmp_path}/{pattern}").collect()) == lines
+        assert sorted(sc.wholeTextFiles(f"{tmp_path}/{pattern}").values().collect()) == [
+            line + "\n" for line in lines]
+    assert sc.wholeTextFiles(str(tmp_path / "d.gz")).values().collect() == ["packed\n"]
+    assert sc.binaryFiles(str(tmp_path / "d.gz")).values().first()[:2] == b"\x1f\x8b"
+    for path, words in (("none", "Input path does not exist"), ("{no,ne}", "matches 0 files"),
+                        (f"c.log,{tmp_path}/none", "Input path does not exist")):
+        for read in (sc.textFile, sc.wholeTextFiles):
+            with pytest.raises(Py4JJavaError, match=words) as caught:
+                read(f"{tmp_path}/{path}").count()
+            thrown = caught.value.java_exception.getClass()
+            assert thrown.getSimpleName() == "InvalidInputException"
 
 
 def test_references_are_refused(sc):
