@@ -393,6 +393,44 @@ print("done", flush=True)
 """
 
 
+CLASSES = """
+import dataclasses
+import enum
+import typing
+from pyspark import SparkContext
+
+class Color(enum.Enum):
+    RED = 1
+    BLUE = 2
+
+class Named(typing.NamedTuple):
+    number: int
+    text: str = "z"
+
+@dataclasses.dataclass(frozen=True, order=True)
+class Data:
+    number: int
+    color: Color = Color.RED
+
+sc = SparkContext("local[2]", "classes")
+numbers = sc.parallelize([1, 2, 1], 2)
+print(numbers.map(Named).collect(), sc.parallelize([Named(3)]).map(lambda one: one.text).collect())
+print(numbers.map(Data).distinct().sortBy(lambda one: one).collect())
+assert all(type(one) is Named for one in numbers.map(Named).collect())
+assert numbers.map(Color).collect()[1] is Color.BLUE
+print(sorted(numbers.map(lambda x: (Named(x), 1)).reduceByKey(lambda x, y: x + y).collect()))
+"""
+
+
+def test_rows_of_the_program_s_own_classes(start):
+    process = start(CLASSES)
+    printed, errors = process.communicate()
+    assert printed.splitlines() == [
+        "[Named(number=1, text='z'), Named(number=2, text='z'), Named(number=1, text='z')] ['z']",
+        "[Data(number=1, color=<Color.RED: 1>), Data(number=2, color=<Color.RED: 1>)]",
+        "[(Named(number=1, text='z'), 2), (Named(number=2, text='z'), 1)]"], errors
+
+
 def test_a_program_of_many_parts(start, tmp_path):
     (tmp_path / "helper.py").write_text("def double(x):\n    return 2 * x\n")
     process = start(PARTS)
