@@ -333,6 +333,17 @@ def test_text_file_stream(stepped, tmp_path):
     assert lines == [[], ["a", "b"], []] and records == [[], [b"a\n", b"b\n"], []]
 
 
+def test_a_function_that_exits_is_one_that_fails(stepped):
+    def leave(rdd):
+        raise SystemExit("enough")
+
+    stepped.ssc.queueStream([[1]]).foreachRDD(leave)
+    stepped.ssc.start()
+    stepped.ssc._step()
+    with pytest.raises(Py4JJavaError, match="SystemExit: enough"):
+        stepped.ssc.awaitTerminationOrTimeout(1)
+
+
 def test_directories_may_come_later(stepped, tmp_path):
     lines = stepped.keep(stepped.ssc.textFileStream(str(tmp_path / "in")))
     records = stepped.keep(stepped.ssc.binaryRecordsStream(str(tmp_path / "in"), 2))

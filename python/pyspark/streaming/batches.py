@@ -5,6 +5,8 @@ import threading
 import traceback
 
 INITIALIZED, ACTIVE, STOPPED = range(3)
+# What functions of the program fail with: none can leave the program from a batch, as in Spark.
+_FAILURES = (Exception, SystemExit)
 
 
 class EngineOutput:
@@ -78,7 +80,7 @@ class Batches:
                     self._at_ms = time
                     self._forget_done(time)
                 return f(time)
-            except Exception:
+            except _FAILURES:
                 return _text_of_failure()
 
         return call
@@ -106,7 +108,7 @@ class Batches:
                 rdd = stream._rdd(time)
                 if rdd is not None:
                     jobs[number] = rdd
-        except Exception:
+        except _FAILURES:
             if self._ends_with_failure:
                 raise
             self._report(f"Error generating jobs for time {time} ms", _text_of_failure())
@@ -119,7 +121,7 @@ class Batches:
         rdd = self._jobs[time][number]
         try:
             self._outputs[number][1](time, rdd)
-        except Exception:
+        except _FAILURES:
             text = _text_of_failure()
             # Else it was ended in the middle of it, or the program hears of it otherwise.
             if not self._stopping and not self._ends_with_failure:
