@@ -93,6 +93,13 @@ struct json {
                                      on_bad_record,
                                      max_record});
   }
+  /// Refuses to be a sink, in words.
+  template <class Row>
+  void write(const output_id&, partition_rows<Row>&) const {
+    static_assert(sizeof(Row) == 0,
+                  "millrace: mr::file::json<T> reads files. What writes them names no type: "
+                  "mr::file::json<>{.directory = …}.");
+  }
 };
 
 /// A sink: each row a line of JSON, otherwise as the sink `text`.
@@ -156,6 +163,13 @@ struct csv {
                                      max_record,
                                      delimiter,
                                      header});
+  }
+  /// Refuses to be a sink, in words.
+  template <class Row>
+  void write(const output_id&, partition_rows<Row>&) const {
+    static_assert(sizeof(Row) == 0,
+                  "millrace: mr::file::csv<T> reads files. What writes them names no type: "
+                  "mr::file::csv<>{.directory = …}.");
   }
 };
 
