@@ -64,13 +64,22 @@ struct insert {
   }
 };
 
+/// `.key = "word"`, or `.key = {"word", "city"}`.
+struct key_columns : std::vector<std::string> {
+  using std::vector<std::string>::vector;
+  key_columns() = default;
+  key_columns(std::vector<std::string> columns) : vector(std::move(columns)) {}
+  key_columns(std::string column) { push_back(std::move(column)); }
+  key_columns(const char* column) { push_back(column); }
+};
+
 /// The same, but a row whose `key` columns are there already takes its place: all other columns are
 /// set. The table must have a primary key or a unique index of these columns; with MySQL, of all
 /// its unique indexes any may be the one. Of several rows with one key the last one counts.
 struct upsert {
   std::string url{};
   std::string table{};
-  std::vector<std::string> key{};
+  key_columns key{};
   std::vector<std::string> columns{};
   std::string bookkeeping = "millrace_batches";
   std::chrono::milliseconds retry_for{60'000};

@@ -121,7 +121,7 @@ TEST_P(SqlSink, of_several_rows_with_one_key_the_last_one_counts) {
   for (int i = 0; i < 3000; ++i) rows.push_back({"w" + std::to_string(i % 7), i});
   stream_fixture s{{.name = "app", .master = "local[1]", .batch = 1s}};
   auto input = s.input<total>();
-  input.write(sql::upsert{.url = url, .table = "totals", .key = {"word"}});
+  input.write(sql::upsert{.url = url, .table = "totals", .key = "word"});
   s.feed(input, {rows});
   s.run();
   counts expected;
