@@ -81,8 +81,14 @@ inline constexpr latest_offsets latest{};
 struct offsets : std::map<topic_partition, std::int64_t> {
   using map::map;
 };
-/// The first record of that time or later; where there is none, what comes next.
+/// The first record of that time or later; where there is none, what comes next:
+/// `timestamp{std::chrono::system_clock::now() - 1h}`.
 struct timestamp {
+  timestamp() = default;
+  template <class Duration>
+  timestamp(std::chrono::sys_time<Duration> at)
+      : time(std::chrono::ceil<std::chrono::milliseconds>(at)) {}
+
   std::chrono::sys_time<std::chrono::milliseconds> time{};
 };
 using start_position = std::variant<latest_offsets, earliest_offsets, offsets, timestamp>;

@@ -170,8 +170,7 @@ TEST_F(KafkaSource, starts_at_offsets_and_at_a_time) {
   auto source = topics_of(topic);
   source.start = kafka::offsets{{{topic, 0}, 4}};  // the other one from its beginning
   auto by_offset = s.collect(s.streaming().stream(source).map(value_of));
-  source.start =
-      kafka::timestamp{std::chrono::sys_time<std::chrono::milliseconds>(1'700'000'000'007ms)};
+  source.start = kafka::timestamp{std::chrono::system_clock::time_point(1'700'000'000'007ms)};
   auto by_time = s.collect(s.streaming().stream(source).map(value_of));
   source.start =
       kafka::timestamp{std::chrono::sys_time<std::chrono::milliseconds>(1'800'000'000'000ms)};
