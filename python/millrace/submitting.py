@@ -8,6 +8,7 @@ import shlex
 # What each is as a setting. Most have no effect: there is one machine here.
 SETTINGS = {
     "--master": "spark.master", "--name": "spark.app.name",
+    "--checkpoint": "spark.streaming.checkpoint.directory",  # as for programs in C++
     "--py-files": "spark.submit.pyFiles", "--files": "spark.files", "--archives": "spark.archives",
     "--deploy-mode": "spark.submit.deployMode", "--jars": "spark.jars",
     "--packages": "spark.jars.packages", "--exclude-packages": "spark.jars.excludes",

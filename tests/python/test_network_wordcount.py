@@ -88,12 +88,13 @@ def test_files_of_submit(tmp_path):
         "    return open(SparkFiles.get(name)).read()\n"
         "print(text('data.txt'), *sc.parallelize(['data.txt', 'as/inside.txt']).map(text).collect())\n"
         "conf = sc.getConf()\n"
-        "print(*[conf.get(f'spark.{name}') for name in ('a', 'b', 'executor.memory', 'app.name')])\n")
+        "print(*[conf.get(f'spark.{name}') for name in ('a', 'b', 'executor.memory', 'app.name')])\n"
+        "print(conf.get('spark.streaming.checkpoint.directory'))\n")
     done = subprocess.run(
-        [BIN / "millrace", "submit", "--verbose", "-c", "spark.b=given", "--properties-file",
+        [BIN / "millrace", "submit", "--checkpoint", "kept", "--verbose", "-c", "spark.b=given", "--properties-file",
          tmp_path / "settings", "--files", tmp_path / "data.txt", "--class", "None", "--archives",
          f"{tmp_path}/packed.zip#as", "--driver-cores", "1", program], capture_output=True, text=True)
-    assert done.stdout == "data data packed\nfrom the file given 3g files.py\n", done.stderr
+    assert done.stdout == "data data packed\nfrom the file given 3g files.py\nkept\n", done.stderr
 
 
 def test_modules_of_submit_are_there_before_the_context(tmp_path):
