@@ -33,11 +33,14 @@ class batches {
   const_iterator end() const { return all_.end(); }
   std::size_t size() const { return all_.size(); }
   bool empty() const { return all_.empty(); }
-  // By value, which shares the rows: `for (const auto& row : seen.batches()[0])` is right.
-  rows<T> operator[](std::size_t i) const { return all_[i]; }
+  const rows<T>& operator[](std::size_t i) const& { return all_[i]; }
+  // Of a temporary by value, which shares the rows: `for (auto& row : seen.batches()[0])` is right.
+  rows<T> operator[](std::size_t i) const&& { return all_[i]; }
   /// REQUIRES: not empty.
-  rows<T> front() const { return all_.front(); }
-  rows<T> back() const { return all_.back(); }
+  const rows<T>& front() const& { return all_.front(); }
+  rows<T> front() const&& { return all_.front(); }
+  const rows<T>& back() const& { return all_.back(); }
+  rows<T> back() const&& { return all_.back(); }
 
   /// The same with the rows of each batch in order (by `<`, field by field).
   batches sorted() const {

@@ -66,9 +66,8 @@ window_functions functions_of_window(F f, Inverse inverse = {}, Filter filter = 
           if (entering == nullptr) {
             throw error(
                 "Neither previous window has value for key, nor new values found. Are you sure "
-                "your key class hashes consistently? (A filter may refuse a pair only when nothing "
-                "of "
-                "its key is left in the window.)");
+                "your key class hashes consistently? (A filter may refuse a pair only when "
+                "nothing of its key is left in the window.)");
           }
           ::new (to) V(*entering);
         } else if (leaving == nullptr) {
