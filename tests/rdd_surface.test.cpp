@@ -21,6 +21,7 @@ namespace {
 struct click {
   std::string user;
   int times;
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes the 0 in <=> for a pointer
   auto operator<=>(const click&) const = default;
 };
 

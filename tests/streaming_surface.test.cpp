@@ -20,6 +20,7 @@ using row = std::pair<std::string, int>;
 struct click {
   std::string user;
   int times;
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes the 0 in <=> for a pointer
   auto operator<=>(const click&) const = default;
 };
 
@@ -239,7 +240,7 @@ TEST_F(StreamingSurface, CogroupIntoPartitions) {
   const auto a = s.input<row>();
   const auto b = s.input<std::pair<std::string, double>>();
   const auto partitions_of = [&](const auto& stream) {
-    const auto seen = std::make_shared<int>(0);
+    auto seen = std::make_shared<int>(0);
     stream.for_each_rdd([seen](const auto& r) { *seen = r.partitions(); });
     return seen;
   };

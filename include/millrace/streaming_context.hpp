@@ -137,7 +137,7 @@ class streaming_context {
   dstream<T> file_stream(std::string directory, F read, file_stream_options options = {}) const {
     const dstream<std::string> paths(detail::path_directory(
         core(), detail::directory_of(std::move(directory), std::move(options))));
-    const auto rows = paths.flat_map(std::move(read));
+    auto rows = paths.flat_map(std::move(read));
     using U = typename decltype(rows)::row_type;
     if constexpr (std::is_same_v<T, U>) return rows;
     else return rows.map([](const U& row) { return T(row); });

@@ -274,6 +274,7 @@ void bind_streaming(py::module_& m) {
       .def("store", &stored_rows::store)
       .def("report", &stored_rows::report, no_python())
       .def("restart", &stored_rows::restart, no_python());
+  // NOLINTNEXTLINE(bugprone-unused-raii): it is made known to Python, and has no members
   py::class_<stream_engine_object>(m, "StreamEngine");
   py::class_<stream>(m, "Stream")
       .def("named",
