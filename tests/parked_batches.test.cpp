@@ -48,6 +48,16 @@ struct one_bad_batch {
         },
         on_failure(policy));
   }
+  /// A life of four batches, and its end.
+  void live_four_batches(const std::string& policy) {
+    {
+      run one = live(policy);
+      one.start();
+      one.until(4s);
+      EXPECT_EQ(rows->batches.size(), 3U);
+    }
+    files.restart();
+  }
   auto batches() { return detail::read_contents(files, "mem/checkpoint").now->batches; }
   void retry(batch_time time = batch_time(2s)) {
     detail::retry_parked(files, "mem/checkpoint", time);
@@ -61,13 +71,7 @@ struct one_bad_batch {
 
 TEST(ParkedBatches, one_that_failed_is_parked_and_runs_again_when_told) {
   one_bad_batch p;
-  {
-    run first = p.live("park");
-    first.start();
-    first.until(4s);
-    EXPECT_EQ(p.rows->batches.size(), 3U);
-  }
-  p.files.restart();
+  p.live_four_batches("park");
   const auto parked = p.batches();
   ASSERT_EQ(parked.size(), 1U);
   EXPECT_EQ(parked[0].time, batch_time(2s));
@@ -222,13 +226,7 @@ TEST(ParkedBatches, are_refused_where_a_batch_could_not_run_again) {
 
 TEST(ReportedBatches, one_that_failed_runs_again_with_the_next_start) {
   one_bad_batch p;
-  {
-    run first = p.live("report");
-    first.start();
-    first.until(4s);
-    EXPECT_EQ(p.rows->batches.size(), 3U);
-  }
-  p.files.restart();
+  p.live_four_batches("report");
   *p.fails = false;
   {
     run second = p.live("report");

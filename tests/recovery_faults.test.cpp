@@ -97,7 +97,15 @@ TEST_F(RecoveryFaults, a_disk_that_is_full_once_stops_nothing_that_has_begun) {
 
 namespace {
 
-class RecoveryFaultsThreads : public RecoveryFaults {};
+class RecoveryFaultsThreads : public RecoveryFaults {
+ protected:
+  /// For as long as what it gives lives.
+  static auto listen_for_waits(const stream_on_manual_clock& s, mailbox<std::string>& waits) {
+    return s.sc.core()->events().subscribe([&waits](const detail::event& e) {
+      if (e.what == detail::event::kind::streaming_behind) waits.put(e.text);
+    });
+  }
+};
 
 TEST_F(RecoveryFaultsThreads, a_full_disk_is_waited_for_and_nothing_is_read_meanwhile) {
   crashing_files files;
@@ -108,9 +116,7 @@ TEST_F(RecoveryFaultsThreads, a_full_disk_is_waited_for_and_nothing_is_read_mean
     s.ssc.core()->checkpoint_on(files);
     mailbox<batch_time> done;
     mailbox<std::string> waits;
-    const auto subscription = s.sc.core()->events().subscribe([&](const detail::event& e) {
-      if (e.what == detail::event::kind::streaming_behind) waits.put(e.text);
-    });
+    const auto subscription = listen_for_waits(s, waits);
     const auto source = s.ssc.stream(numbers{});
     source.write(ledger_sink<int>{rows});
     source.for_each_rdd([&](const rdd<int>&, batch_time time) { done.put(time); });
@@ -148,9 +154,7 @@ TEST_F(RecoveryFaultsThreads, a_stop_does_not_wait_for_a_disk_that_stays_full) {
     s.ssc.core()->checkpoint("mem/checkpoint");
     s.ssc.core()->checkpoint_on(files);
     mailbox<std::string> waits;
-    const auto subscription = s.sc.core()->events().subscribe([&](const detail::event& e) {
-      if (e.what == detail::event::kind::streaming_behind) waits.put(e.text);
-    });
+    const auto subscription = listen_for_waits(s, waits);
     s.ssc.stream(numbers{}).write(ledger_sink<int>{rows});
     s.ssc.start();
     s.tick(1);

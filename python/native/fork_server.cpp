@@ -69,6 +69,19 @@ int fork_server::fork_one() {
   return ends[0];
 }
 
+/// All of an answer; half of one, or one that is left, would be taken for the next.
+bool fork_server::receive(void* to, std::size_t n) noexcept {
+  char* at = static_cast<char*>(to);
+  while (n != 0) {
+    const ssize_t got = ::recv(socket_, at, n, 0);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return false;
+    at += got;
+    n -= static_cast<std::size_t>(got);
+  }
+  return true;
+}
+
 std::string fork_server::end_of(pid_t worker) noexcept {
   std::array<char, 1 + sizeof(std::int64_t)> order{'E'};
   const std::int64_t process = worker;
@@ -77,7 +90,7 @@ std::string fork_server::end_of(pid_t worker) noexcept {
   const std::lock_guard lock(mutex_);
   if (socket_ < 0 ||
       ::send(socket_, order.data(), order.size(), MSG_NOSIGNAL) != ssize_t{order.size()} ||
-      ::recv(socket_, &status, sizeof status, MSG_WAITALL) != ssize_t{sizeof status} || status < 0)
+      !receive(&status, sizeof status) || status < 0)
     return {};
   return in_words(static_cast<int>(status));
 }

@@ -27,6 +27,8 @@ class fork_server {
   void stop() noexcept;
 
  private:
+  bool receive(void* to, std::size_t n) noexcept;  // REQUIRES: the lock is held
+
   std::mutex mutex_;  // of orders and their answers
   int socket_;        // -1: it was stopped
 };

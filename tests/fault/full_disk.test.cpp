@@ -23,13 +23,6 @@ class FaultDisk : public struck_program {
     mounted_ = ::mount("none", root_.c_str(), "tmpfs", 0, "size=48m") == 0;
     return mounted_;
   }
-  /// Until it is full.
-  void fill() const {
-    std::ofstream out(root_ + "/filler", std::ios::binary);
-    const std::string bytes(4096, 'x');
-    while (out.write(bytes.data(), 4096).flush()) {
-    }
-  }
   /// How often the program has said that it waits.
   std::size_t waits() const {
     const std::string log = said();
@@ -58,9 +51,9 @@ TEST_F(FaultDisk, is_full_for_a_while_and_the_program_goes_on_by_itself) {
     };
     ASSERT_TRUE(grows()) << said();
     const std::size_t waited = waits();
-    fill();
+    const std::string filler = fill_up(root_);
     ASSERT_TRUE(await([&] { return waits() > waited; })) << said();
-    fs::remove(root_ + "/filler");
+    fs::remove(filler);
     ASSERT_TRUE(grows()) << said();
   }
   ASSERT_EQ(::kill(child, SIGKILL), 0);

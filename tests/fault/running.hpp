@@ -30,6 +30,16 @@ inline long long from_environment(const char* name, long long otherwise) {
   return text == nullptr ? otherwise : std::atoll(text);
 }
 
+/// Leaves no room in a directory's file system; the file that takes it.
+inline std::string fill_up(const std::string& directory) {
+  std::string path = directory + "/filler";
+  std::ofstream out(path, std::ios::binary);
+  const std::string bytes(4096, 'x');
+  while (out.write(bytes.data(), 4096).flush()) {
+  }
+  return path;
+}
+
 /// The lines of files in a directory that have not been read yet, file by file in order of names.
 class new_lines {
  public:
